@@ -1,0 +1,5 @@
+"""``python -m bayeslogit``."""
+
+from bayeslogit.cli import main
+
+main()

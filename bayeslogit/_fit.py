@@ -1,0 +1,159 @@
+"""The straight line: design, prior, mode, posterior, fit."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from bayeslogit._priors import Prior
+from bayeslogit.design import Design
+from bayeslogit.errors import ArgumentError, FitWarning
+from bayeslogit.facts import Facts
+from bayeslogit.fit_record import Parts
+from bayeslogit.posterior.laplace import LaplacePosterior
+from bayeslogit.presets import as_prior
+from bayeslogit.results import Fit
+from bayeslogit.solve import Mode, find_mode
+from bayeslogit.storage import read_record
+from bayeslogit.target import LogPosterior
+
+
+class _Default(str):
+    """The default prior's name; its identity tells a default from a choice of the same preset."""
+
+
+DEFAULT_PRIOR = _Default("rstanarm")
+
+
+def fit(
+    model: str | Design,
+    data: Any = None,
+    prior: Prior | str | None = DEFAULT_PRIOR,
+    *,
+    trials: str | ArrayLike | None = None,
+    weights: str | ArrayLike | None = None,
+    offset: str | ArrayLike | None = None,
+    event: Any = None,
+    missing: str = "raise",
+    tol: float = 1e-6,
+    max_iter: int = 200,
+) -> Fit:
+    """Fit a logistic regression whose penalty is a prior.
+
+    Finds the mode of ``sum_i w_i [y_i eta_i - m_i log(1 + exp(eta_i))] + log prior(beta)`` and the Gaussian
+    approximation there.
+
+    Parameters
+    ----------
+    model : str or Design
+        A formula such as ``"switch ~ arsenic + dist100"``, or a design.
+    data : data frame, dict of columns, str or Path, optional
+        For a formula: pandas, polars or pyarrow, or a CSV or Parquet file.
+    prior : Prior, str or None
+        "rstanarm", the default, is weakly informative, depends on the sds of the columns, and is printed as numbers.
+        None is maximum likelihood. A family such as ``Normal(2.5)`` goes on every slope and leaves the intercept flat.
+        With ``Normal(s)`` this is L2 penalised regression with ``lambda = 1 / s^2`` on the sum scale.
+    trials, weights, offset, event, missing
+        As in `Design.from_formula`.
+    tol : float
+        Largest accepted distance from the mode, in posterior sds.
+    max_iter : int
+        Most Newton steps.
+
+    Returns
+    -------
+    Fit
+        Failure is a value: ``fit.status`` says how the search ended, and a `FitWarning` is given if there is no mode.
+
+    Raises
+    ------
+    DataError, FormulaError, PriorError
+        If the input cannot be right.
+
+    Examples
+    --------
+    >>> import bayeslogit as bl
+    >>> wells = bl.datasets.load("wells")
+    >>> fit = bl.fit("switch ~ dist100 + arsenic", wells, prior=bl.Normal(2.5))
+    >>> fit.params.round(3).to_dict()
+    {'Intercept': 0.003, 'dist100': -0.896, 'arsenic': 0.461}
+    """
+    design = _design(model, data, trials, weights, offset, event, missing)
+    resolved = as_prior(prior).resolve(design)
+    mode = find_mode(LogPosterior(design, resolved), tol=tol, max_iter=max_iter)
+    facts = Facts.of(design)
+    notes = _notes(design, mode, facts, *resolved.notes)
+    if not mode.converged:
+        warnings.warn(mode.message, FitWarning, stacklevel=2)
+    return Fit(
+        mode=mode,
+        posterior=LaplacePosterior.at(mode),
+        prior=resolved,
+        prior_is_default=prior is DEFAULT_PRIOR,
+        spec=design.spec,
+        facts=facts,
+        notes=notes,
+        design=design,
+    )
+
+
+def load(path: str | os.PathLike[str]) -> Fit:
+    """Read a fit that `Fit.to_json` saved; its predictions are bit-identical.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, damaged, edited, or of a newer version.
+    """
+    parts = Parts.from_dict(read_record(path))
+    return Fit(
+        mode=parts.mode,
+        posterior=LaplacePosterior.at(parts.mode),
+        prior=parts.prior,
+        prior_is_default=parts.prior_is_default,
+        spec=parts.spec,
+        facts=parts.facts,
+        notes=parts.notes,
+    )
+
+
+def _design(
+    model: str | Design,
+    data: Any,
+    trials: str | ArrayLike | None,
+    weights: str | ArrayLike | None,
+    offset: str | ArrayLike | None,
+    event: Any,
+    missing: str,
+) -> Design:
+    if not isinstance(model, Design):
+        if not isinstance(model, str):
+            raise ArgumentError(
+                f"fit({type(model).__name__}, ...): the model is a formula such as 'y ~ x' or a Design; "
+                "for arrays use bayeslogit.fit(bayeslogit.Design.from_arrays(X, y))."
+            )
+        if data is None:
+            raise ArgumentError(f"fit({model!r}): a formula needs data, a data frame or a file.")
+        return Design.from_formula(
+            model, data, trials=trials, weights=weights, offset=offset, event=event, missing=missing
+        )
+    given = {"data": data, "trials": trials, "weights": weights, "offset": offset, "event": event}
+    extra = [name for name, value in given.items() if value is not None]
+    if extra:
+        raise ArgumentError(f"fit(design, ...): {', '.join(extra)} belong(s) to the design, not to fit().")
+    return model
+
+
+def _notes(design: Design, mode: Mode, facts: Facts, *prior_notes: str) -> tuple[str, ...]:
+    """Everything a reader must know, most serious first."""
+    notes = [] if mode.converged else [mode.message]
+    notes += [*mode.notes, *design.notes]
+    if facts.fractional_weights:
+        notes.append(
+            "Some weights are not whole numbers: the likelihood is tempered, and every sd and interval reads the "
+            "weights as numbers of observations."
+        )
+    return (*notes, *prior_notes)

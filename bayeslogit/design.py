@@ -1,0 +1,366 @@
+"""The design: rows behind ``reduce``, columns with names, and the rule that codes new rows the same way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayeslogit.arrays import ArraySpec, array_rows
+from bayeslogit.data import Provenance, read_frame, rows_of_frame
+from bayeslogit.errors import ArgumentError, DataError
+from bayeslogit.formula import FormulaSpec, build
+from bayeslogit.outcome import outcome_of_array, row_vector
+from bayeslogit.sources.matrix import DenseRows
+from bayeslogit.sources.memory import Block, MemorySource
+
+Array = NDArray[np.float64]
+T = TypeVar("T")
+_LARGEST = 1e150
+
+
+class Source(Protocol):
+    """Anything that hands out row blocks in a fixed order, as often as asked."""
+
+    @property
+    def n_rows(self) -> int: ...
+    def blocks(self) -> Iterator[Block]: ...
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weighted mean, squares about it, and range of each slope column; two of them add (Chan et al. 1983)."""
+
+    count: float
+    mean: Array
+    squares: Array
+    lower: Array
+    upper: Array
+
+    def __add__(self, other: Moments) -> Moments:
+        if other.count == 0.0:
+            return self
+        if self.count == 0.0:
+            return other
+        total = self.count + other.count
+        shift = other.mean - self.mean
+        return Moments(
+            total,
+            self.mean + shift * (other.count / total),
+            self.squares + other.squares + shift**2 * (self.count * other.count / total),
+            np.minimum(self.lower, other.lower),
+            np.maximum(self.upper, other.upper),
+        )
+
+
+def _moments(block: Block) -> Moments:
+    count = block.count
+    used = np.flatnonzero(count)
+    k = block.X.shape[1] - block.X.intercept
+    if used.size == 0:
+        return Moments(0.0, np.zeros(k), np.zeros(k), np.full(k, np.inf), np.full(k, -np.inf))
+    rows = block.X if used.size == count.size else block.X.take(used)
+    return Moments(float(count.sum()), *rows.moments(count[used]))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts over rows that have weight; two of them add."""
+
+    rows: int
+    nobs: float
+    events: float
+    fractional: bool
+    grouped: bool
+    offset: float
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.rows + other.rows,
+            self.nobs + other.nobs,
+            self.events + other.events,
+            self.fractional or other.fractional,
+            self.grouped or other.grouped,
+            self.offset + other.offset,
+        )
+
+
+def _tally(block: Block) -> Tally:
+    return Tally(
+        int(np.count_nonzero(block.weights)),
+        float(block.count.sum()),
+        float(block.successes.sum()),
+        bool(np.any(block.weights != np.floor(block.weights))),
+        bool(np.any(block.trials != 1.0)),
+        float(block.count @ block.offset),
+    )
+
+
+@dataclass(frozen=True)
+class Design:
+    """Rows, outcome and column names of one model; made by `from_formula` or `from_arrays`.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Names of the coefficients; "Intercept" first when there is one.
+    source : Source
+        Where the row blocks come from.
+    spec : FormulaSpec or ArraySpec
+        How new rows are coded.
+    provenance : Provenance
+        What was read, and from where.
+    has_offset : bool
+        Whether an offset was given, so that predictions must be given one.
+    n_dropped : int
+        Rows left out because of missing values.
+    notes : tuple of str
+        What a reader must know about the data; they reach every table.
+    """
+
+    columns: tuple[str, ...]
+    source: Source
+    spec: FormulaSpec | ArraySpec
+    provenance: Provenance
+    has_offset: bool = False
+    n_dropped: int = 0
+    notes: tuple[str, ...] = ()
+    kept: NDArray[np.bool_] | None = field(default=None, repr=False)
+    frame: Any = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        frame: Any,
+        *,
+        trials: str | ArrayLike | None = None,
+        weights: str | ArrayLike | None = None,
+        offset: str | ArrayLike | None = None,
+        event: Any = None,
+        missing: str = "raise",
+        weight_type: str = "frequency",
+    ) -> Design:
+        """A design from a formula and a data frame or file.
+
+        Parameters
+        ----------
+        formula : str
+            ``"outcome ~ terms"``. A formula is data, not code: only column names, arithmetic and a fixed list of
+            transforms are allowed.
+        frame : data frame, dict of columns, str or Path
+            pandas, polars or pyarrow; or a CSV or Parquet file.
+        trials, weights, offset : str or array_like of shape (n,), optional
+            A column name or values: binomial trials, frequency weights, offset in log-odds.
+        event : optional
+            The level of a two-valued outcome that counts as 1.
+        missing : {"raise", "drop"}
+            What to do about rows with missing values.
+        weight_type : {"frequency"}
+            Only frequency weights are supported; survey weights are refused.
+
+        Raises
+        ------
+        FormulaError
+            If the formula cannot be read or asks for more than a formula may do.
+        DataError
+            If the data cannot be right; the message names the column and the rows.
+        """
+        _check_weight_type(weight_type)
+        native, provenance = read_frame(frame)
+        spec, arrays = build(
+            formula, native, trials=trials, weights=weights, offset=offset, event=event, missing=missing
+        )
+        X = arrays.X[:, 1:] if spec.has_intercept else arrays.X
+        source = MemorySource(DenseRows(X, spec.has_intercept), arrays.y, arrays.trials, arrays.weights, arrays.offset)
+        design = cls(
+            columns=spec.columns,
+            source=source,
+            spec=spec,
+            provenance=provenance,
+            has_offset=offset is not None,
+            n_dropped=arrays.n_dropped,
+            notes=tuple(arrays.notes),
+            kept=arrays.kept,
+            frame=native,
+        )
+        design._check_range()
+        return design
+
+    @classmethod
+    def from_arrays(
+        cls,
+        X: Any,
+        y: ArrayLike,
+        *,
+        names: Sequence[str] | None = None,
+        trials: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        intercept: bool = True,
+        event: Any = None,
+        weight_type: str = "frequency",
+    ) -> Design:
+        """A design from arrays.
+
+        Parameters
+        ----------
+        X : array_like or SciPy sparse, shape (n, k)
+            Slope columns, float32 or float64; stored as given, never copied as a whole. A data frame lends its names.
+        y : array_like, shape (n,)
+            Outcome: 0/1, boolean or two-valued text; successes when ``trials`` is given.
+        names : sequence of str, optional
+            Names of the slope columns; "x1", "x2", ... without.
+        trials, weights, offset : array_like, shape (n,), optional
+            Binomial trials, frequency weights, offset in log-odds.
+        intercept : bool
+            Whether to put a column of ones first, named "Intercept".
+        event : optional
+            The level of a two-valued outcome that counts as 1.
+        weight_type : {"frequency"}
+            Only frequency weights are supported; survey weights are refused.
+
+        Raises
+        ------
+        DataError
+            If shapes disagree, a value is not finite, names repeat, or the outcome is not two-valued.
+        """
+        _check_weight_type(weight_type)
+        rows, labels, provenance = array_rows(X, names, intercept)
+        n = rows.shape[0]
+        m = None if trials is None else row_vector("trials", trials, n)
+        outcome = outcome_of_array(y, n, trials=m, event=event)
+        w = np.ones(n) if weights is None else row_vector("weights", weights, n)
+        shift = np.zeros(n) if offset is None else row_vector("offset", offset, n)
+        source = MemorySource(rows, outcome.y, outcome.trials, w, shift)
+        spec = ArraySpec(labels, intercept, outcome.event, outcome.other)
+        design = cls(spec.columns, source, spec, provenance, offset is not None, notes=outcome.notes)
+        design._check_range()
+        return design
+
+    def reduce(self, function: Callable[..., T], *args: Any) -> T:
+        """The sum of ``function(block, *args)`` over the row blocks, in their fixed order.
+
+        ``function`` returns anything that adds. This is the only pass over the data there is.
+        """
+        total: Any = None
+        for block in self.source.blocks():
+            part: Any = function(block, *args)
+            total = part if total is None else total + part
+        result: T = total
+        return result
+
+    def outcome_arrays(self) -> tuple[Array, Array, Array]:
+        """Successes, trials and weights of every row, each shape (n,)."""
+        blocks = list(self.source.blocks())
+        y, trials, weights = (np.concatenate([getattr(b, key) for b in blocks]) for key in ("y", "trials", "weights"))
+        return y, trials, weights
+
+    def group_codes(self, groups: ArrayLike) -> NDArray[np.int64]:
+        """Group labels, one a row (of the data given or of the rows kept), as codes 0, 1, ...; shape (n,)."""
+        values = np.asarray(groups)
+        if self.kept is not None and values.shape == self.kept.shape:
+            values = values[self.kept]
+        if values.shape != (self.source.n_rows,):
+            raise DataError(f"groups has shape {values.shape}; the design has {self.source.n_rows} rows.")
+        return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+    def used_frame(self) -> Any:
+        """The rows that were fitted, as the caller's own frame; for arrays a pandas frame of slopes and outcome."""
+        if self.frame is not None:
+            return rows_of_frame(self.frame, self.kept)
+        import pandas as pd
+
+        first = int(self.has_intercept)
+        values = np.vstack([block.X.toarray()[:, first:] for block in self.source.blocks()])
+        data = pd.DataFrame(values, columns=list(self.columns[first:]))
+        return data.assign(**{self.spec.outcome: self.outcome_arrays()[0]})
+
+    @property
+    def has_intercept(self) -> bool:
+        return self.spec.has_intercept
+
+    @property
+    def terms(self) -> Mapping[str, tuple[int, ...]]:
+        """Formula term to the positions of its columns."""
+        return self.spec.terms
+
+    @property
+    def reference_levels(self) -> Mapping[str, str]:
+        """Factor to the level that its coefficients compare with."""
+        return self.spec.reference_levels
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that have weight."""
+        return self.tally.rows
+
+    @property
+    def nobs(self) -> float:
+        """``sum w_i m_i``: observations, counting frequency weights and trials."""
+        return self.tally.nobs
+
+    @property
+    def n_events(self) -> float:
+        """``sum w_i y_i``."""
+        return self.tally.events
+
+    @cached_property
+    def tally(self) -> Tally:
+        return self.reduce(_tally)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Of the slope columns, over expanded rows (weight x trials)."""
+        return self.reduce(_moments)
+
+    @cached_property
+    def column_means(self) -> Array:
+        """Mean of each column over expanded rows; 1 for the intercept. Shape (p,)."""
+        return np.concatenate([[1.0], self.moments.mean]) if self.has_intercept else self.moments.mean
+
+    @cached_property
+    def column_sds(self) -> Array:
+        """Sd (n - 1) of each column over expanded rows; exactly 0 for a constant one. Shape (p,)."""
+        m = self.moments
+        constant = m.lower == m.upper
+        sd = np.where(constant, 0.0, np.sqrt(m.squares / max(m.count - 1.0, 1e-300))) if m.count > 1.0 else 0.0 * m.mean
+        return np.concatenate([[0.0], sd]) if self.has_intercept else sd
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over column names and the numbers of every block: the identity of the data as fitted."""
+        digest = hashlib.sha256("\x1f".join(self.columns).encode())
+        for block in self.source.blocks():
+            for part in (block.X.toarray(), block.y, block.trials, block.weights, block.offset):
+                digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    def _check_range(self) -> None:
+        """Refuse what no arithmetic can carry: nothing to fit, negative weights, squares that overflow."""
+        if not self.columns:
+            raise DataError("The design has no columns: add a term or an intercept.")
+        if self.tally.nobs <= 0.0:
+            raise DataError("All weights are zero: no row counts.")
+        m = self.moments
+        for j, name in enumerate(self.columns[int(self.has_intercept) :]):
+            largest = max(abs(m.lower[j]), abs(m.upper[j]))
+            if largest > _LARGEST:
+                raise DataError(f"Column {name!r} holds {largest:.3g}: its square overflows. Give it a smaller unit.")
+            if 0.0 < largest < 1.0 / _LARGEST:
+                raise DataError(
+                    f"Column {name!r} holds at most {largest:.3g}: its square vanishes. Give it a larger unit."
+                )
+
+
+def _check_weight_type(weight_type: str) -> None:
+    if weight_type != "frequency":
+        raise ArgumentError(
+            f"weight_type={weight_type!r}: only 'frequency' weights are supported (a weight of 3 is three equal rows). "
+            "Survey, sampling or probability weights need design-based standard errors, which this model does not give."
+        )

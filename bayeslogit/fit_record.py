@@ -1,0 +1,92 @@
+"""The parts of a fit as plain values that JSON can hold, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bayeslogit.arrays import ArraySpec
+from bayeslogit.errors import FileFormatError
+from bayeslogit.facts import Facts
+from bayeslogit.formula import FormulaSpec
+from bayeslogit.resolved import ResolvedPrior, from_description
+from bayeslogit.separation import Recession
+from bayeslogit.solve import Iteration, Mode, Status
+from bayeslogit.steps import Factor
+from bayeslogit.target import Coordinates, Expansion
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a saved fit holds: everything but the data."""
+
+    mode: Mode
+    prior: ResolvedPrior
+    prior_is_default: bool
+    spec: FormulaSpec | ArraySpec
+    facts: Facts
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "columns": list(self.prior.columns),
+            "params": dict(zip(self.prior.columns, map(float, self.mode.beta), strict=True)),
+            "mode": _mode_to_dict(self.mode),
+            "prior": {"name": self.prior.name, "notes": list(self.prior.notes), "terms": self.prior.describe()},
+            "prior_is_default": self.prior_is_default,
+            "spec": self.spec.to_dict(),
+            "facts": self.facts.to_dict(),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Parts:
+        try:
+            prior = record["prior"]
+            spec = record["spec"]
+            return cls(
+                mode=_mode_from_dict(record["mode"]),
+                prior=from_description(tuple(record["columns"]), prior["name"], tuple(prior["notes"]), prior["terms"]),
+                prior_is_default=bool(record["prior_is_default"]),
+                spec=ArraySpec.from_dict(spec) if spec.get("kind") == "arrays" else FormulaSpec.from_dict(spec),
+                facts=Facts.from_dict(record["facts"]),
+                notes=tuple(record["notes"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FileFormatError(f"The saved fit lacks or mistypes a part: {error!r}.") from None
+
+
+def _mode_to_dict(mode: Mode) -> dict[str, Any]:
+    return {
+        "beta": mode.beta,
+        "center": mode.coordinates.center,
+        "local": asdict(mode.local),
+        "status": mode.status.value,
+        "message": mode.message,
+        "decrement": mode.decrement,
+        "n_passes": mode.n_passes,
+        "n_hessians": mode.n_hessians,
+        "trace": [asdict(line) for line in mode.trace],
+        "factor": None if mode.factor is None else {"R": mode.factor.R, "scale": mode.factor.scale},
+        "recession": None if mode.recession is None else asdict(mode.recession),
+        "notes": list(mode.notes),
+    }
+
+
+def _mode_from_dict(record: Mapping[str, Any]) -> Mode:
+    factor, recession = record["factor"], record["recession"]
+    return Mode(
+        beta=record["beta"],
+        local=Expansion(**record["local"]),
+        status=Status(record["status"]),
+        message=record["message"],
+        decrement=record["decrement"],
+        n_passes=record["n_passes"],
+        n_hessians=record["n_hessians"],
+        trace=tuple(Iteration(**line) for line in record["trace"]),
+        coordinates=Coordinates(record["center"]),
+        factor=None if factor is None else Factor(**factor),
+        recession=None if recession is None else Recession(**recession),
+        notes=tuple(record["notes"]),
+    )

@@ -1,0 +1,55 @@
+"""Arrays to data frames: pandas for indexed results, the caller's own library for tidy ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+
+def series(values: Array, index: Sequence[str], name: str) -> pd.Series[float]:
+    """A pandas Series indexed by column name."""
+    import pandas as pd
+
+    return pd.Series(values, index=list(index), name=name)
+
+
+def matrix(values: Array, index: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """A pandas DataFrame with named rows and columns."""
+    import pandas as pd
+
+    return pd.DataFrame(values, index=list(index), columns=list(columns))
+
+
+def frame(columns: Mapping[str, Any], library: str) -> Any:
+    """A data frame of ``library`` ("pandas", "polars", "pyarrow"); pandas for anything else."""
+    import narwhals as nw
+
+    backend: Any = library if library in {"pandas", "polars", "pyarrow"} else "pandas"
+    return nw.from_dict(dict(columns), backend=backend).to_native()
+
+
+def widened(native: Any, columns: Mapping[str, Any]) -> Any:
+    """``native`` with further columns, in its own library."""
+    import narwhals as nw
+
+    data = nw.from_native(native, eager_only=True)
+    index = getattr(native, "index", None)
+    added = [nw.new_series(name, values, backend=data.implementation) for name, values in columns.items()]
+    if index is not None:
+        added = [nw.from_native(column.to_native().set_axis(index), series_only=True) for column in added]
+    return data.with_columns(*added).to_native()
+
+
+def as_frame(new: Any) -> Any:
+    """A data frame as it is; a dict of values or of columns as a pandas frame."""
+    if not isinstance(new, Mapping):
+        return new
+    return frame({name: np.atleast_1d(value) for name, value in new.items()}, "pandas")

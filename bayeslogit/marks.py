@@ -1,0 +1,191 @@
+"""What a chart is made of, in data units: axes, marks and their ticks. No pixels, no colours, no statistics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bayeslogit.table import Table
+
+STYLES = ("main", "muted", "guide")
+_LEADS = (
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 7),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 2, 5),
+    (1, 3),
+    (1,),
+)  # of ratios, from fine to coarse
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis: its label names the quantity and its scale; ticks are (position, text) pairs."""
+
+    label: str
+    lower: float
+    upper: float
+    ticks: tuple[tuple[float, str], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a chart whose vertical axis is a list: its name, and its numbers as text."""
+
+    label: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points; `size` is the area of each relative to the largest (None: all the same small point)."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    size: tuple[float, ...] | None = None
+    style: str = "main"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals from `lower` to `upper` at the positions `at` of the other axis; clipped ends become arrows."""
+
+    at: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    vertical: bool = False
+    style: str = "main"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through points."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    style: str = "main"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Band:
+    """The area between two curves."""
+
+    x: tuple[float, ...]
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    style: str = "muted"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A straight rule across the whole chart at one position of x (vertical) or of y."""
+
+    position: float
+    vertical: bool = True
+    style: str = "guide"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Words at a place in the chart."""
+
+    x: float
+    y: float
+    text: str
+    style: str = "guide"
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A histogram under the chart on the same x axis: `heights` between consecutive `edges`, named by `label`."""
+
+    edges: tuple[float, ...]
+    heights: tuple[float, ...]
+    label: str
+
+
+Layer = Points | Intervals | Line | Band | Rule | Note
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Everything that a drawing needs.
+
+    Attributes
+    ----------
+    name : str
+        Stable identifier.
+    title, description : str
+        For every reader, and for those who cannot see the drawing.
+    x, y : Axis
+    layers : tuple of layers
+        Drawn in order. A layer's `label` is its line in the legend.
+    data : Table
+        The numbers of the drawing, for readers and for screen readers.
+    top : Axis or None
+        The same positions as `x`, in other words (odds ratios over log-odds).
+    rows : tuple of Row
+        With rows the vertical axis is a list: row i stands at y = i, the first on top.
+    row_heading : str
+        What the rows' values are.
+    strip : Strip or None
+        A histogram under the chart.
+    notes : tuple of str
+        Each reaches every rendering.
+    """
+
+    name: str
+    title: str
+    description: str
+    x: Axis
+    y: Axis
+    layers: tuple[Layer, ...]
+    data: Table
+    top: Axis | None = None
+    rows: tuple[Row, ...] = ()
+    row_heading: str = ""
+    strip: Strip | None = None
+    notes: tuple[str, ...] = ()
+
+
+def nice_ticks(lower: float, upper: float, most: int = 7) -> tuple[tuple[float, str], ...]:
+    """At most about `most` round positions in [lower, upper], each with the shortest text that tells them apart."""
+    raw = (upper - lower) / max(most - 1, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= raw * (1 - 1e-9))
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    first, last = math.ceil(lower / step - 1e-9), math.floor(upper / step + 1e-9)
+    large = max(abs(lower), abs(upper)) >= 1e6 or step < 1e-6
+    return tuple((k * step, f"{k * step:.2g}" if large else f"{k * step:.{decimals}f}") for k in range(first, last + 1))
+
+
+def ratio_ticks(lower: float, upper: float, most: int = 8) -> tuple[tuple[float, str], ...]:
+    """Ticks at log(r) for round ratios r, on an axis of logarithms from `lower` to `upper`."""
+    if upper - lower > 0.6:
+        found: tuple[tuple[float, str], ...] = ()
+        for leads in _LEADS:
+            found = _decades(leads, lower, upper)
+            if len(found) <= most:
+                return found
+        return found[:: math.ceil(len(found) / most)]
+    linear = nice_ticks(math.exp(lower), math.exp(upper), most)
+    return tuple((math.log(r), text) for r, text in linear if r > 0.0 and lower <= math.log(r) <= upper)
+
+
+def _decades(leads: Sequence[float], lower: float, upper: float) -> tuple[tuple[float, str], ...]:
+    first, last = math.floor(lower / math.log(10.0)), math.ceil(upper / math.log(10.0))
+    ticks = []
+    for power in range(max(first, -300), min(last, 300) + 1):
+        for lead in leads:
+            position = math.log(lead) + power * math.log(10.0)
+            if lower - 1e-12 <= position <= upper + 1e-12:
+                plain = -4 <= power <= 4
+                text = f"{float(f'{lead}e{power}'):.10g}" if plain else f"{lead:g}e{power:+03d}"
+                ticks.append((position, text))
+    return tuple(ticks)

@@ -1,0 +1,1 @@
+"""The ladder of posteriors, on arrays and labels only."""

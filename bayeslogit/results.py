@@ -1,0 +1,406 @@
+"""The record that a user holds of a fit: its numbers, tables and predictions."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from bayeslogit import fit_record, frames
+from bayeslogit.arrays import ArraySpec
+from bayeslogit.design import Design
+from bayeslogit.diagnostics import effective_parameters, prior_share
+from bayeslogit.errors import ArgumentError, DataError, FitError, FitWarning
+from bayeslogit.facts import Facts
+from bayeslogit.formula import FormulaSpec
+from bayeslogit.outcome import row_vector
+from bayeslogit.posterior.laplace import (
+    LaplacePosterior,
+    check_kind,
+    cluster_scatter,
+    likelihood_covariance,
+    sampling_covariance,
+)
+from bayeslogit.predict import Prediction, check_prob, fitted_columns, predict_probability, residual_columns
+from bayeslogit.resolved import ResolvedPrior
+from bayeslogit.solve import Mode, Status
+from bayeslogit.storage import write_record
+from bayeslogit.summary import Coefficients, coefficient_table, percent, tidy_columns
+from bayeslogit.table import Table
+from bayeslogit.target import LogPosterior, PriorTarget
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+_MOST_COLUMNS = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted logistic regression: the mode, its Gaussian approximation, and what they rest on.
+
+    Attributes
+    ----------
+    mode : Mode
+        Where the search ended, and how.
+    posterior : LaplacePosterior
+        The Gaussian approximation at the mode.
+    prior : ResolvedPrior
+        The prior as numbers.
+    prior_is_default : bool
+        Whether the prior was the default rather than asked for.
+    spec : FormulaSpec or ArraySpec
+        How new rows are coded.
+    facts : Facts
+        Counts, names and hashes of the data.
+    notes : tuple of str
+        Everything a reader must know; they stand under every table.
+    design : Design or None
+        The data; None for a fit that was loaded from a file.
+    """
+
+    mode: Mode
+    posterior: LaplacePosterior
+    prior: ResolvedPrior
+    prior_is_default: bool
+    spec: FormulaSpec | ArraySpec
+    facts: Facts
+    notes: tuple[str, ...] = ()
+    design: Design | None = None
+
+    # --- what the search found -----------------------------------------------------------------------------------
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return self.prior.columns
+
+    @property
+    def status(self) -> Status:
+        """How the search ended: "converged", or why not; `mode.message` says it in a sentence."""
+        return self.mode.status
+
+    @property
+    def converged(self) -> bool:
+        return self.mode.converged
+
+    @property
+    def nobs(self) -> float:
+        """``sum w_i m_i``: observations, counting frequency weights and trials."""
+        return self.facts.nobs
+
+    @property
+    def log_binomial_constant(self) -> float:
+        """``sum w_i log C(m_i, y_i)``, left out of `log_likelihood`; add it to compare with R or statsmodels."""
+        return self.facts.log_binomial_constant
+
+    @property
+    def log_posterior(self) -> float:
+        """Log likelihood plus normalised log prior at the mode (0 for flat columns), not divided by the evidence."""
+        return self.mode.expansion.log_density
+
+    @property
+    def log_likelihood(self) -> float:
+        """At the mode, on the sum scale, without the binomial constant."""
+        return self.mode.expansion.log_density - self.prior.log_density(self.mode.beta)
+
+    @property
+    def log_evidence(self) -> float:
+        """Gaussian approximation to the log of the integral of likelihood x prior; per unit of each flat column.
+
+        NaN when the fit has no finite covariance. It is off by up to several nats when rows are few per column.
+        """
+        factor = self.posterior.factor
+        if factor is None:
+            return float("nan")
+        return self.log_posterior + 0.5 * len(self.columns) * float(np.log(2.0 * np.pi)) - 0.5 * factor.log_determinant
+
+    @property
+    def effective_parameters(self) -> float:
+        """``p - tr[(H+L)^-1 L]``: how many coefficients the data, not the prior, decide."""
+        return effective_parameters(self.posterior.factor, self._prior_information)
+
+    @cached_property
+    def params(self) -> pd.Series[float]:
+        """The mode, log-odds per unit of each column; NaN where the columns are not identified."""
+        return frames.series(self._estimate, self.columns, "mode")
+
+    @property
+    def _estimate(self) -> Array:
+        lost = self.status is Status.NOT_POSITIVE_DEFINITE
+        return np.full(len(self.columns), np.nan) if lost else self.mode.beta
+
+    @cached_property
+    def bse(self) -> pd.Series[float]:
+        """Posterior sd by the Gaussian approximation at the mode; NaN when the fit has no finite covariance."""
+        return frames.series(self.posterior.sd, self.columns, "sd")
+
+    @cached_property
+    def prior_share(self) -> pd.Series[float]:
+        """Posterior variance as a share of prior variance: 0 is all data, 1 is all prior."""
+        return frames.series(prior_share(self.posterior.sd, self.prior.variance()), self.columns, "prior_share")
+
+    # --- covariances and intervals -------------------------------------------------------------------------------
+
+    def cov_params(
+        self, kind: str = "posterior", *, terms: Sequence[str] | None = None, groups: ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Covariance of the coefficients.
+
+        Parameters
+        ----------
+        kind : {"posterior", "frequentist", "robust", "likelihood"}
+            With H the information of the likelihood and L of the prior: ``(H+L)^-1``; ``(H+L)^-1 H (H+L)^-1``, the
+            sampling covariance if the model holds (bias ignored); ``(H+L)^-1 (sum w r^2 x x') (H+L)^-1``, which does
+            not rest on the variance being right; ``H^-1``, which leaves the prior out (with a warning).
+        terms : sequence of str, optional
+            Columns to return; needed above 5,000 columns.
+        groups : array_like, shape (n,), optional
+            Cluster of each row, for "robust".
+
+        Returns
+        -------
+        DataFrame, shape (p, p)
+
+        Raises
+        ------
+        ArgumentError
+            For an unknown kind ("sandwich" names two), unknown terms, or a matrix too large to be meant.
+        FitError
+            If "robust" is asked of a loaded fit, which holds no data.
+        """
+        check_kind(kind)
+        if groups is not None and kind != "robust":
+            raise ArgumentError(f"groups= belongs to kind='robust', not to kind={kind!r}.")
+        picked = self._picked(terms)
+        full = self._covariance(kind, groups)
+        names = [self.columns[j] for j in picked]
+        return frames.matrix(full[np.ix_(picked, picked)], names, names)
+
+    def _picked(self, terms: Sequence[str] | None) -> list[int]:
+        p = len(self.columns)
+        if terms is None:
+            if p > _MOST_COLUMNS:
+                raise ArgumentError(
+                    f"cov_params(): the covariance of {p} columns takes {8e-9 * p * p:.1f} GB; "
+                    "name the columns you need in terms=[...]."
+                )
+            return list(range(p))
+        unknown = [name for name in terms if name not in self.columns]
+        if unknown:
+            raise ArgumentError(f"cov_params(terms=...): no columns {', '.join(unknown[:8])} in this fit.")
+        return [self.columns.index(name) for name in terms]
+
+    def _covariance(self, kind: str, groups: ArrayLike | None) -> Array:
+        if kind == "posterior":
+            return self.posterior.covariance()
+        if kind == "likelihood":
+            warnings.warn(
+                "kind='likelihood' leaves the prior out: it is not the covariance of this fit's estimates.",
+                FitWarning,
+                stacklevel=3,
+            )
+            return likelihood_covariance(self._likelihood_information, self.mode.coordinates)
+        if kind == "frequentist":
+            return sampling_covariance(self.posterior, self._likelihood_information)
+        design = self._data("cov_params(kind='robust')")
+        target, gamma = LogPosterior(design, self.prior), self._gamma
+        if groups is None:
+            return sampling_covariance(self.posterior, target.scatter(gamma))
+        return sampling_covariance(self.posterior, cluster_scatter(target, gamma, design.group_codes(groups)))
+
+    def conf_int(self, prob: float = 0.95, kind: str = "posterior") -> pd.DataFrame:
+        """Equal-tailed intervals: mode +- z sd, columns "lower" and "upper"."""
+        lower, upper = self._interval(prob, self._sd(kind))
+        return frames.matrix(np.column_stack([lower, upper]), self.columns, ["lower", "upper"])
+
+    def _sd(self, kind: str) -> Array:
+        check_kind(kind)
+        return self.posterior.sd if kind == "posterior" else np.sqrt(np.diag(self._covariance(kind, None)))
+
+    def _interval(self, prob: float, sd: Array) -> tuple[Array, Array]:
+        z = float(ndtri(0.5 + check_prob(prob) / 2.0))
+        estimate = self._estimate
+        return estimate - z * sd, estimate + z * sd
+
+    # --- tables --------------------------------------------------------------------------------------------------
+
+    def summary(self, prob: float = 0.95) -> Table:
+        """The coefficient table; prints as text, shows as HTML in a notebook."""
+        return coefficient_table(
+            self._coefficients(prob),
+            prob=prob,
+            header=self._header(prob),
+            notes=self.notes,
+            reference_levels=self.spec.reference_levels,
+        )
+
+    def _coefficients(self, prob: float) -> Coefficients:
+        lower, upper = self._interval(prob, self.posterior.sd)
+        share = prior_share(self.posterior.sd, self.prior.variance())
+        return Coefficients(self.columns, self._estimate, self.posterior.sd, lower, upper, self.prior.labels(), share)
+
+    def _header(self, prob: float) -> tuple[str, ...]:
+        f = self.facts
+        events = f"{f.n_events:,.10g} events in {f.nobs:,.10g} observations"
+        rows = "" if f.n_rows == f.nobs else f" ({f.n_rows:,} rows)"
+        return (
+            f"Prior: {self.prior.name} ({'the default' if self.prior_is_default else 'chosen'}).",
+            f"Outcome: {f.event_in_words}; {events}{rows}.",
+            f"Log-odds per unit of each column: posterior mode, sd and equal-tailed {percent(prob)} interval "
+            "(Gaussian approximation at the mode).",
+            f"Status: {self.status.value}. Log likelihood {self.log_likelihood:.2f}; "
+            f"effective parameters {self.effective_parameters:.2f} of {len(self.columns)}.",
+        )
+
+    def tidy(self, exponentiate: bool = False, prob: float = 0.95) -> Any:
+        """One row a coefficient, in the caller's data-frame library.
+
+        Columns term, estimate, std_error, conf_low, conf_high, prior, prior_share. With ``exponentiate`` estimate and
+        interval are odds ratios and there is no std_error: an odds ratio never carries that of a log-odds.
+        """
+        return frames.frame(tidy_columns(self._coefficients(prob), exponentiate=exponentiate), self.facts.library)
+
+    def glance(self) -> Any:
+        """One row about the whole fit, in the caller's data-frame library."""
+        return frames.frame({key: [value] for key, value in self.glance_values().items()}, self.facts.library)
+
+    def glance_values(self) -> dict[str, Any]:
+        """What `glance` shows, as a dict."""
+        return {
+            "nobs": self.nobs,
+            "n_rows": self.facts.n_rows,
+            "n_events": self.facts.n_events,
+            "n_columns": len(self.columns),
+            "effective_parameters": self.effective_parameters,
+            "log_likelihood": self.log_likelihood,
+            "log_posterior": self.log_posterior,
+            "log_evidence": self.log_evidence,
+            "log_evidence_relative": bool(self.prior.flat.any()),
+            "prior": self.prior.name,
+            "status": self.status.value,
+            "converged": self.converged,
+            "decrement": self.mode.decrement,
+            "n_passes": self.mode.n_passes,
+            "n_hessians": self.mode.n_hessians,
+        }
+
+    def augment(self, new: Any = None, prob: float = 0.95) -> Any:
+        """The rows with their fitted values, in the caller's data-frame library.
+
+        Adds linear_predictor and linear_predictor_sd (log-odds), fitted (probability at the mode), fitted_lower and
+        fitted_upper (equal-tailed interval of that probability); for the data of the fit also residual (observed share
+        minus fitted) and leverage. Rows dropped for missing values are not returned.
+
+        Raises
+        ------
+        DataError
+            If the data already have a column of one of these names.
+        """
+        prediction = self._predict(new, None, prob, "mode")
+        columns = fitted_columns(prediction)
+        if new is None:
+            design = self._data("augment()")
+            columns |= residual_columns(prediction, *design.outcome_arrays())
+            base = design.used_frame()
+        else:
+            base = frames.as_frame(new)
+        taken = [name for name in columns if name in base.columns]
+        if taken:
+            raise DataError(f"augment(): the data already have the columns {', '.join(taken)}; rename them first.")
+        return frames.widened(base, columns)
+
+    # --- predictions ---------------------------------------------------------------------------------------------
+
+    def predict(
+        self, new: Any = None, prob: float = 0.95, kind: str = "mean", *, offset: ArrayLike | None = None
+    ) -> Any:
+        """Probability of the event for each row, with an equal-tailed interval of that probability (not of an outcome).
+
+        Parameters
+        ----------
+        new : data frame, dict, array or None
+            Rows to predict; a dict of single values is one person; None is the data of the fit.
+        prob : float
+            Probability of the interval.
+        kind : {"mean", "mode"}
+            "mean" averages the probability over the posterior (exact quadrature); "mode" takes it at the mode.
+        offset : array_like, shape (n,), optional
+            Log-odds to add; must be given if the design had one that is not a column of ``new``.
+
+        Returns
+        -------
+        data frame
+            Columns probability, lower, upper, in the caller's library.
+        """
+        p = self._predict(new, offset, prob, kind)
+        library = self.facts.library if new is None else type(new).__module__.partition(".")[0]
+        return frames.frame({"probability": p.probability, "lower": p.lower, "upper": p.upper}, library)
+
+    def _predict(self, new: Any, offset: ArrayLike | None, prob: float, kind: str) -> Prediction:
+        if self.status is Status.NOT_POSITIVE_DEFINITE:
+            raise FitError(f"There is nothing to predict with. {self.mode.message}")
+        if new is None:
+            blocks = list(self._data("predict() without new data").source.blocks())
+            parts = [predict_probability(self.posterior, b.X, b.offset, prob=prob, kind=kind) for b in blocks]
+            return Prediction(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        rows = self.spec.rows(new)
+        return predict_probability(self.posterior, rows, self._offset(new, rows.shape[0], offset), prob=prob, kind=kind)
+
+    def _offset(self, new: Any, n: int, given: ArrayLike | None) -> Array:
+        if given is not None:
+            shift: Array = row_vector("offset", given, n)
+            return shift
+        if not self.facts.has_offset:
+            return np.zeros(n)
+        named = self.spec.offset_of(new)
+        if named is None:
+            raise DataError("The design had an offset, so a prediction needs one: give offset= (zeros for none).")
+        return named
+
+    # --- keeping -------------------------------------------------------------------------------------------------
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Save to versioned JSON with a checksum, written atomically; `bayeslogit.load` reads it back.
+
+        The data are not in it: predictions on new rows are bit-identical, while `augment()`, `predict()` without new
+        rows and ``cov_params("robust")`` need the data again.
+        """
+        parts = fit_record.Parts(self.mode, self.prior, self.prior_is_default, self.spec, self.facts, self.notes)
+        write_record(path, parts.to_dict())
+
+    def _data(self, what: str) -> Design:
+        if self.design is None:
+            raise FitError(f"{what} needs the data, which a saved fit does not hold. Fit again, or pass new rows.")
+        return self.design
+
+    @property
+    def _gamma(self) -> Array:
+        return self.mode.coordinates.gamma(self.mode.beta)
+
+    @cached_property
+    def _prior_information(self) -> Array:
+        """Of the prior at the mode, in working coordinates, shape (p, p)."""
+        return PriorTarget(self.prior, self.mode.coordinates).expand(self._gamma).information
+
+    @property
+    def _likelihood_information(self) -> Array:
+        return self.mode.local.information - self._prior_information
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    def __repr__(self) -> str:
+        model = self.facts.formula or f"{len(self.columns)} columns"
+        return f"<Fit {model}; prior {self.prior.name}; {self.facts.nobs:,.10g} observations; {self.status.value}>"
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()

@@ -1,0 +1,400 @@
+"""Find the mode: one loop of Newton steps, safeguarded, stopped by a certificate in posterior sds.
+
+A step is taken whole when the log density agrees with it, shortened when not; where the curvature has died (rows fitted
+to hundreds of log-odds) a step of the majorant quadratic, which cannot go downhill, takes over. The loop ends when the
+Newton decrement, the distance to the mode in posterior sds, is below ``tol`` *and* the step would move no row by much:
+on separated data the first alone is met at some arbitrary large coefficient, which is how others come to report one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslogit.errors import ArgumentError
+from bayeslogit.logistic import logit
+from bayeslogit.separation import Recession, recession_direction
+from bayeslogit.steps import WELL_CONDITIONED, Dependency, Factor, cholesky_factor, dependencies, root_factor
+from bayeslogit.target import Coordinates, Expansion, LogPosterior
+
+Array = NDArray[np.float64]
+
+# A Newton step that moves some row by more than this many log-odds is rounding noise over a dead curvature: not tried.
+_FAR = 1e6
+# With |l'''| <= l'' the information changes by at most a factor e^D over a step that moves no row by more than D.
+_CERTIFIED_REACH = 0.5
+_SEPARATION_HINT = 1e-2
+_ARMIJO = 1e-4
+_SHORTEST = 1.0 / 16.0
+
+
+class Status(StrEnum):
+    """How the search for the mode ended."""
+
+    CONVERGED = "converged"
+    NO_FINITE_MODE = "no finite mode"
+    SINGLE_CLASS = "single class"
+    NOT_POSITIVE_DEFINITE = "not positive definite"
+    ITERATION_LIMIT = "iteration limit"
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """One line of the trace: log posterior, decrement (posterior sds), and the largest move of a row (log-odds)."""
+
+    log_density: float
+    decrement: float
+    reach: float
+    step: str
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Where the search ended, and how.
+
+    Attributes
+    ----------
+    beta : array, shape (p,)
+        The mode, or the last iterate if ``status`` is not "converged"; in the user's columns.
+    local : Expansion
+        Of the log posterior at ``beta``, in working coordinates; `expansion` is the same in the user's columns.
+    status : Status
+        How the search ended.
+    message : str
+        The same in a sentence that names columns and says what to do.
+    decrement : float
+        Distance to the mode in posterior sds, by the quadratic model at ``beta``.
+    n_passes, n_hessians : int
+        Passes over the data, and how many of them formed an information matrix.
+    trace : tuple of Iteration
+    coordinates : Coordinates
+        The centring in which the search ran.
+    factor : Factor or None
+        Of the information in working coordinates; None when the status leaves no finite covariance.
+    recession : Recession or None
+        The direction along which there is no finite mode.
+    notes : tuple of str
+        What a reader should know although the search converged.
+    """
+
+    beta: Array
+    local: Expansion
+    status: Status
+    message: str
+    decrement: float
+    n_passes: int
+    n_hessians: int
+    trace: tuple[Iteration, ...]
+    coordinates: Coordinates
+    factor: Factor | None
+    recession: Recession | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def converged(self) -> bool:
+        return self.status is Status.CONVERGED
+
+    @cached_property
+    def expansion(self) -> Expansion:
+        """Of the log posterior at ``beta``, in the user's columns."""
+        return self.coordinates.expansion(self.local)
+
+
+@dataclass
+class _Search:
+    """The state of one search: where it is, and what it has cost."""
+
+    target: LogPosterior
+    gamma: Array
+    state: Expansion
+    passes: int = 1
+    informations: int = 1
+    overlap_proved: bool = False
+    identified: bool = False
+
+    def factor(self) -> Factor | None:
+        """Of the information here; by QR of the rows when Cholesky would lose digits."""
+        found = cholesky_factor(self.state.information)
+        if found is not None and found.smallest_pivot >= WELL_CONDITIONED:
+            return found
+        if self.gamma.size > 4000:
+            return found
+        self.passes += 1
+        self.informations += 1
+        return root_factor(self.target.root(self.gamma))
+
+    def reach(self, direction: Array) -> float:
+        self.passes += 1
+        return self.target.reach(direction)
+
+    def majorant_step(self) -> Array | None:
+        self.passes += 1
+        self.informations += 1
+        factor = cholesky_factor(self.target.majorant(self.gamma))
+        return None if factor is None else factor.solve(self.state.score)
+
+    def try_at(self, gamma: Array) -> Expansion:
+        self.passes += 1
+        self.informations += 1
+        return self.target.expand(gamma)
+
+
+def find_mode(target: LogPosterior, *, start: Array | None = None, tol: float = 1e-6, max_iter: int = 200) -> Mode:
+    """The mode of a log posterior, with a certificate.
+
+    Parameters
+    ----------
+    target : LogPosterior
+    start : array, shape (p,), optional
+        Where to begin, in the user's columns.
+    tol : float
+        Largest accepted Newton decrement, in posterior sds.
+    max_iter : int
+        Most Newton steps.
+
+    Returns
+    -------
+    Mode
+        Its ``status`` says how the search ended; the last iterate is never lost.
+    """
+    if not 0.0 < tol < 1.0:
+        raise ArgumentError(f"tol={tol!r}: the largest Newton decrement, in posterior sds, must lie between 0 and 1.")
+    if not max_iter >= 1:
+        raise ArgumentError(f"max_iter={max_iter!r}: at least one step is needed.")
+    gamma = _start(target) if start is None else target.coordinates.gamma(np.asarray(start, dtype=np.float64))
+    search = _Search(target, gamma, target.expand(gamma))
+    refusal = _no_mode_at_once(search)
+    return refusal if refusal is not None else _iterate(search, tol, int(max_iter))
+
+
+def _start(target: LogPosterior) -> Array:
+    """Zero slopes, and the intercept that fits the overall event rate at the mean offset."""
+    tally = target.design.tally
+    gamma = np.zeros(len(target.design.columns))
+    if target.design.has_intercept:
+        gamma[0] = float(logit((tally.events + 0.5) / (tally.nobs + 1.0))) - tally.offset / tally.nobs
+    return gamma
+
+
+def _iterate(search: _Search, tol: float, max_iter: int) -> Mode:
+    trace: list[Iteration] = []
+    for _ in range(max_iter):
+        factor = search.factor()
+        if (factor is None or factor.smallest_pivot < WELL_CONDITIONED) and not search.identified:
+            refusal = _not_identified(search, tuple(trace))
+            if refusal is not None:
+                return refusal
+        if factor is None:
+            decrement, reach = math.inf, math.inf
+            direction = np.zeros_like(search.gamma)
+        else:
+            direction = factor.solve(search.state.score)
+            decrement = math.sqrt(max(float(direction @ search.state.score), 0.0))
+            reach = search.reach(direction)
+        if decrement <= tol and reach <= _CERTIFIED_REACH:
+            trace.append(Iteration(search.state.log_density, decrement, reach, "none"))
+            return _end(search, factor, Status.CONVERGED, decrement, trace)
+        if decrement < _SEPARATION_HINT and reach > _CERTIFIED_REACH and not search.overlap_proved:
+            recession = recession_direction(search.target.design, search.target.prior)
+            if recession is not None:
+                return _separated(search, recession, decrement, trace)
+            search.overlap_proved = True
+        if _at_rounding_floor(trace, decrement, reach):
+            status = Status.CONVERGED if decrement <= max(tol, 1e-6) else Status.ITERATION_LIMIT
+            return _end(search, factor, status, decrement, trace, floor=True, tol=tol)
+        kind = _advance(search, direction, decrement, reach)
+        trace.append(Iteration(search.state.log_density, decrement, reach, kind))
+        if kind == "stuck":
+            break
+    decrement = trace[-1].decrement if trace else math.inf
+    return _end(search, search.factor(), Status.ITERATION_LIMIT, decrement, trace, tol=tol)
+
+
+def _advance(search: _Search, direction: Array, decrement: float, reach: float) -> str:
+    """Move: a Newton step shortened until the log density agrees, or else a majorant step. Returns what was done."""
+    here = search.state.log_density
+    slack = 1e-13 * (1.0 + abs(here))
+    length = 1.0
+    while reach <= _FAR and length >= _SHORTEST:
+        gamma = search.gamma + length * direction
+        there = search.try_at(gamma)
+        if there.log_density >= here + _ARMIJO * length * decrement**2 - slack:
+            search.gamma, search.state = gamma, there
+            return "newton" if length == 1.0 else f"newton x {length:g}"
+        length /= 2.0
+    step = search.majorant_step()
+    if step is None:
+        return "stuck"
+    gamma = search.gamma + step
+    there = search.try_at(gamma)
+    if not there.log_density >= here - slack:
+        return "stuck"
+    search.gamma, search.state = gamma, there
+    return "majorant"
+
+
+def _at_rounding_floor(trace: list[Iteration], decrement: float, reach: float) -> bool:
+    """Whether whole Newton steps have stopped shrinking the decrement, so close in that only rounding can be why."""
+    if len(trace) < 2 or reach > 1e-2 or decrement > 1e-3:
+        return False
+    last = trace[-2:]
+    return all(line.step == "newton" and line.decrement < 1e-3 for line in last) and decrement >= 0.5 * min(
+        line.decrement for line in last
+    )
+
+
+def _end(
+    search: _Search,
+    factor: Factor | None,
+    status: Status,
+    decrement: float,
+    trace: list[Iteration],
+    *,
+    floor: bool = False,
+    tol: float = 0.0,
+) -> Mode:
+    notes: list[str] = []
+    message = f"Converged: {decrement:.1e} posterior sd from the mode after {len(trace)} steps."
+    if floor and status is Status.CONVERGED and decrement > tol:
+        notes.append(
+            f"The search stopped at the limit of double precision, {decrement:.1e} sd from the mode (asked: {tol:g})."
+        )
+    if status is Status.ITERATION_LIMIT:
+        why = "rounding error" if floor else f"the limit of {len(trace)} steps"
+        message = (
+            f"Not converged: stopped by {why}, {decrement:.1e} posterior sd from the mode (asked: {tol:g}). "
+            "The data may be nearly separated or nearly collinear; "
+            "give the terms a proper prior, rescale, or raise max_iter."
+        )
+    if factor is not None and status is Status.CONVERGED and factor.smallest_pivot < 1e-10:
+        notes.append(
+            "The columns are nearly collinear "
+            f"(one keeps only a share of {factor.smallest_pivot:.0e} of its variance given the others)."
+        )
+    return _mode(search, status, message, decrement, trace, factor, notes=tuple(notes))
+
+
+def _mode(
+    search: _Search,
+    status: Status,
+    message: str,
+    decrement: float,
+    trace: list[Iteration] | tuple[Iteration, ...],
+    factor: Factor | None,
+    recession: Recession | None = None,
+    notes: tuple[str, ...] = (),
+) -> Mode:
+    coordinates = search.target.coordinates
+    return Mode(
+        beta=coordinates.beta(search.gamma),
+        local=search.state,
+        status=status,
+        message=message,
+        decrement=decrement,
+        n_passes=search.passes,
+        n_hessians=search.informations,
+        trace=tuple(trace),
+        coordinates=coordinates,
+        factor=factor,
+        recession=recession,
+        notes=notes,
+    )
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------
+
+
+def _no_mode_at_once(search: _Search) -> Mode | None:
+    """Single class with a free intercept, or more free columns than rows: no search can help."""
+    design, prior = search.target.design, search.target.prior
+    tally = design.tally
+    if tally.events in (0.0, tally.nobs):
+        direction = _free_shift(search)
+        if direction is not None:
+            sign = 1.0 if tally.events > 0.0 else -1.0
+            what = "a success" if sign > 0.0 else "a failure"
+            message = (
+                f"No finite mode: every observation is {what}, and the intercept has no proper prior, so it runs to "
+                f"{'+' if sign > 0 else '-'}infinity. Give the intercept a prior, for example prior='rstanarm'."
+            )
+            recession = Recession(sign * direction, True)
+            return _mode(search, Status.SINGLE_CLASS, message, math.inf, (), None, recession)
+    free = int(prior.flat.sum())
+    if free > design.n_rows:
+        message = (
+            f"Not identified: {free} columns have no proper prior and there are {design.n_rows} rows, "
+            "so some combination of them is free. Give them a proper prior, for example bayeslogit.Normal(2.5)."
+        )
+        return _mode(search, Status.NOT_POSITIVE_DEFINITE, message, math.inf, (), None)
+    return None
+
+
+def _free_shift(search: _Search) -> Array | None:
+    """The direction that moves every row's log-odds alike, if no proper prior sees it."""
+    design, prior = search.target.design, search.target.prior
+    if not design.has_intercept:
+        return None
+    direction = np.zeros(len(design.columns))
+    direction[0] = 1.0
+    return direction if not np.any(prior.constraints()[:, 0]) else None
+
+
+def _not_identified(search: _Search, trace: tuple[Iteration, ...]) -> Mode | None:
+    """Name the columns that are combinations of others and that no prior tells apart; None if there are none."""
+    target = search.target
+    search.passes += 1
+    root = target.root(search.gamma, majorant=True)
+    moments = target.design.moments
+    largest = np.maximum(np.abs(moments.lower), np.abs(moments.upper))
+    if target.design.has_intercept:
+        largest = np.concatenate([[1.0], largest])
+    # What rounding of the stored values alone would leave of a column that is a combination of others.
+    noise = 32.0 * np.finfo(np.float64).eps * largest * math.sqrt(moments.count * root.shape[1])
+    found = dependencies(root, noise)
+    if not found:
+        search.identified = True
+        return None
+    message = "Not identified: " + "; ".join(_in_words(one, target) for one in found[:5])
+    message += f"; and {len(found) - 5} more" if len(found) > 5 else ""
+    message += (
+        ". Without a proper prior the data cannot tell these columns apart: "
+        "drop one, or use a prior such as bayeslogit.Normal(2.5)."
+    )
+    return _mode(search, Status.NOT_POSITIVE_DEFINITE, message, math.inf, trace, None)
+
+
+def _in_words(found: Dependency, target: LogPosterior) -> str:
+    names = target.design.columns
+    sd = target.design.column_sds
+    if not found.others:
+        alike = "the intercept" if target.design.has_intercept else "nothing"
+        return (
+            f"{names[found.column]} is constant, a multiple of {alike}"
+            if sd[found.column] == 0.0
+            else (f"{names[found.column]} carries no information")
+        )
+    parts = [f"{weight:.3g} x {names[j]}" for j, weight in zip(found.others, found.weights, strict=True)]
+    shown = " + ".join(parts[:6]) + (f" + {len(parts) - 6} more" if len(parts) > 6 else "")
+    shift = " + a constant" if target.design.has_intercept and 0 not in found.others else ""
+    return f"{names[found.column]} = {shown}{shift}"
+
+
+def _separated(search: _Search, recession: Recession, decrement: float, trace: list[Iteration]) -> Mode:
+    names = search.target.design.columns
+    scale = np.maximum(search.target.design.column_sds, 0.0)
+    slopes = [j for j in np.flatnonzero(recession.direction) if scale[j] > 0.0]
+    moved = slopes if slopes else list(np.flatnonzero(recession.direction))
+    signs = ", ".join(f"{names[j]} ({'+' if recession.direction[j] > 0 else '-'})" for j in moved[:8])
+    signs += f" and {len(moved) - 8} more" if len(moved) > 8 else ""
+    kind = "completely" if recession.complete else "quasi-completely"
+    message = (
+        f"No finite mode: the outcome is {kind} separated by {signs}, which have no proper prior, so the "
+        "estimates run to infinity in these directions. "
+        "Give these terms a proper prior, for example bayeslogit.Normal(2.5)."
+    )
+    return _mode(search, Status.NO_FINITE_MODE, message, decrement, trace, None, recession)

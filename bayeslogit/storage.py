@@ -1,0 +1,119 @@
+"""Saved records: versioned JSON with a checksum, written atomically, exact to the bit, and no pickle."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslogit.errors import FileFormatError
+
+FORMAT = "bayeslogit-fit"
+VERSION = 1
+
+
+def encode(value: Any) -> Any:
+    """Plain JSON for a value; arrays become base64 of their little-endian bytes, so no digit is lost."""
+    if isinstance(value, np.ndarray):
+        data = np.ascontiguousarray(value, dtype="<f8")
+        return {"__array__": base64.b64encode(data.tobytes()).decode("ascii"), "shape": list(data.shape)}
+    if isinstance(value, np.generic):
+        return encode(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"__float__": repr(value)}
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(value: Any) -> Any:
+    """The inverse of `encode`; sequences come back as lists."""
+    if isinstance(value, dict):
+        if "__array__" in value:
+            return _array(value)
+        if "__float__" in value:
+            return float(value["__float__"])
+        return {key: decode(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [decode(item) for item in value]
+    return value
+
+
+def _array(value: Mapping[str, Any]) -> NDArray[np.float64]:
+    raw = np.frombuffer(base64.b64decode(value["__array__"], validate=True), dtype="<f8")
+    return raw.reshape(value["shape"]).astype(np.float64)
+
+
+def _checksum(body: Any) -> str:
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def write_record(path: str | os.PathLike[str], record: Mapping[str, Any]) -> Path:
+    """Write a record; a process killed half-way leaves the old file as it was."""
+    body = encode(record)
+    document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(body), "fit": body}
+    text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
+    return write_text(path, text + "\n")
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a text file atomically: all of it, or nothing."""
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent if target.parent.name else ".")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return target
+
+
+def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a record that `write_record` wrote.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, is not such a record, was written by a newer version, or its checksum does not fit.
+    """
+    name = Path(path).name
+    try:
+        document = json.loads(Path(path).read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise FileFormatError(f"{name}: cannot be read ({error.strerror}).") from None
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise FileFormatError(f"{name}: not a saved fit, or truncated ({error}).") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise FileFormatError(f"{name}: not a saved fit of bayeslogit (no '{FORMAT}' mark).")
+    version = document.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise FileFormatError(
+            f"{name}: written in format {version}; this bayeslogit reads up to {VERSION}: upgrade it."
+        )
+    body = document.get("fit")
+    if document.get("checksum") != _checksum(body):
+        raise FileFormatError(f"{name}: its checksum does not fit, so it was changed or damaged after it was saved.")
+    try:
+        record = decode(body)
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileFormatError(f"{name}: damaged ({error}).") from None
+    if not isinstance(record, dict):
+        raise FileFormatError(f"{name}: holds no fit.")
+    return record

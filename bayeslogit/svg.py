@@ -1,0 +1,346 @@
+"""A small deterministic SVG writer: a plot in, a string out, at the width that is asked for.
+
+Colours are CSS classes and `currentColor`, so that one drawing serves light, dark and print. Text is measured roughly
+and generously, because the reader's font is not known; what does not fit is wrapped, then shortened with its full text
+in a <title>.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from bayeslogit.marks import Axis, Band, Intervals, Layer, Line, Note, Plot, Points, Rule, Strip
+from bayeslogit.plaintext import printable
+from bayeslogit.table import with_minus
+
+CSS = """
+.bl-chart{--bl-a:var(--accent,#1b5e8c);max-width:100%;height:auto;
+font:12px/1.3 var(--sans,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif);
+color:var(--ink,#1f2328);overflow:visible;font-variant-numeric:tabular-nums}
+.bl-chart text{fill:currentColor}.bl-chart .soft{fill-opacity:.72}.bl-chart .small{font-size:11px}
+.bl-chart .end{text-anchor:end}.bl-chart .mid{text-anchor:middle}
+.bl-chart .frame{stroke:currentColor;stroke-opacity:.45;fill:none}
+.bl-chart .grid{stroke:currentColor;stroke-opacity:.1;fill:none}
+.bl-chart .guide{stroke:currentColor;stroke-opacity:.6;stroke-dasharray:4 3;fill:none}
+.bl-chart .main{stroke:var(--bl-a);stroke-width:2;fill:none}.bl-chart .dot{fill:var(--bl-a);stroke:none}
+.bl-chart .disc{fill:var(--bl-a);fill-opacity:.3;stroke:var(--bl-a);stroke-width:1.5}
+.bl-chart .muted{stroke:currentColor;stroke-opacity:.22;stroke-width:7;fill:none}
+.bl-chart .tip{stroke:currentColor;stroke-opacity:.5;stroke-width:1.5;fill:none}
+.bl-chart .area{fill:currentColor;fill-opacity:.13}.bl-chart .bar{fill:currentColor;fill-opacity:.28}
+@media screen and (prefers-color-scheme:dark){.bl-chart{--bl-a:var(--accent,#7db9e8);color:var(--ink,#e6e3dc)}}
+""".strip().replace("\n", "")
+
+_LINE = 15.0  # from one line of text to the next
+_NARROW = 560.0  # below this width labels stand above their intervals and the legend below the chart
+_BREAKS = re.compile(r"(?<= )(?!%)|(?<=[_:;/\])-])|(?<=[.,])(?!\d)|(?=[\[(])")  # where a label may go on in a new line
+_THIN, _BROAD = set("ijlIft.,:;'|!()[]{} `"), set("mwMW@%\u2014")
+
+
+def text_width(text: str, size: float = 12.0) -> float:
+    """Rough width of a text in pixels, on the generous side for the usual sans-serif fonts."""
+    return sum(size * _em(char) for char in text)
+
+
+def _em(char: str) -> float:
+    if char in _THIN:
+        return 0.37
+    if char in _BROAD:
+        return 0.95
+    if unicodedata.east_asian_width(char) in "WF":
+        return 1.05
+    return 0.0 if unicodedata.category(char) in ("Mn", "Me", "Cf") else 0.72 if char.isupper() else 0.62
+
+
+def fit_lines(text: str, width: float, most: int = 2, size: float = 12.0) -> list[str]:
+    """At most `most` lines no wider than `width`; the last ends in an ellipsis where the text goes on."""
+    pieces = [piece for piece in _BREAKS.split(text) if piece]
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and text_width(lines[-1] + piece.rstrip(), size) > width:
+            lines.append("")
+        lines[-1] += piece
+        while text_width(lines[-1].rstrip(), size) > width and len(lines[-1]) > 1:
+            cut = max((n for n in range(1, len(lines[-1])) if text_width(lines[-1][:n], size) <= width), default=1)
+            lines[-1:] = [lines[-1][:cut], lines[-1][cut:]]
+    if len(lines) <= most:
+        return [line.strip() for line in lines]
+    last = lines[most - 1].strip()
+    while last and text_width(last + "\u2026", size) > width:
+        last = last[:-1]
+    return [*(line.strip() for line in lines[: most - 1]), last + "\u2026"]
+
+
+def _n(value: float) -> str:
+    return (
+        f"{value:.1f}".removesuffix(".0").replace("-0", "0") if abs(value) < 0.05 else f"{value:.1f}".removesuffix(".0")
+    )
+
+
+class _Canvas:
+    """Elements in drawing order; every text that enters is escaped here."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+
+    def text(self, x: float, y: float, text: str, classes: str = "", full: str = "", turn: bool = False) -> None:
+        inner = (f"<title>{_escaped(full)}</title>" if full and full != text else "") + _escaped(text)
+        rotate = f' transform="rotate(-90 {_n(x)} {_n(y)})"' if turn else ""
+        name = f' class="{classes}"' if classes else ""
+        self.parts.append(f'<text x="{_n(x)}" y="{_n(y)}"{name}{rotate}>{inner}</text>')
+
+    def line(self, x1: float, y1: float, x2: float, y2: float, classes: str) -> None:
+        self.parts.append(f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" class="{classes}"/>')
+
+    def path(self, points: Iterable[tuple[float, float]], classes: str, closed: bool = False) -> None:
+        steps = " L".join(f"{_n(x)} {_n(y)}" for x, y in points)
+        self.parts.append(f'<path d="M{steps}{"Z" if closed else ""}" class="{classes}"/>')
+
+    def circle(self, x: float, y: float, radius: float, classes: str) -> None:
+        self.parts.append(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(radius)}" class="{classes}"/>')
+
+    def box(self, x: float, y: float, width: float, height: float, classes: str) -> None:
+        self.parts.append(
+            f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" class="{classes}"/>'
+        )
+
+
+def _escaped(text: str) -> str:
+    return html.escape(printable(text))
+
+
+class _Frame:
+    """The inner rectangle of the drawing and the two scales onto it."""
+
+    def __init__(self, plot: Plot, left: float, right: float, top: float, bottom: float) -> None:
+        self.x_axis, self.y_axis = plot.x, plot.y
+        self.left, self.right, self.top, self.bottom = left, right, top, bottom
+        self.spans = [(top, bottom)]  # where vertical rules are drawn
+
+    def x(self, value: float) -> float:
+        return self.left + (value - self.x_axis.lower) / (self.x_axis.upper - self.x_axis.lower) * (
+            self.right - self.left
+        )
+
+    def y(self, value: float) -> float:
+        return self.bottom - (value - self.y_axis.lower) / (self.y_axis.upper - self.y_axis.lower) * (
+            self.bottom - self.top
+        )
+
+
+def draw(plot: Plot, width: float = 720.0) -> str:
+    """Draw a plot as one <svg> element, `width` pixels wide; the height follows from what is in it."""
+    canvas = _Canvas()
+    height = _draw_list(canvas, plot, width) if plot.rows else _draw_square(canvas, plot, width)
+    for note in plot.notes:
+        for line in fit_lines(note, width - 8, most=6, size=11.0):
+            height += _LINE
+            canvas.text(4, height - 6, line, "small soft")
+    key = re.sub(r"[^A-Za-z0-9]+", "-", f"bl-{plot.name}-{width:.0f}")
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="bl-chart" viewBox="0 0 {_n(width)} {_n(height)}" '
+            f'width="{_n(width)}" height="{_n(height)}" role="img" aria-labelledby="{key}-title {key}-desc">',
+            f'<title id="{key}-title">{_escaped(plot.title)}</title>',
+            f'<desc id="{key}-desc">{_escaped(plot.description)}</desc>',
+            f"<style>{CSS}</style>",
+            *canvas.parts,
+            "</svg>",
+        ]
+    )
+
+
+# --- the two layouts -------------------------------------------------------------------------------------------------
+
+
+def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
+    """Rows from top to bottom: a name, its marks, its numbers. Narrow: the name and the numbers above the marks."""
+    narrow = width < _NARROW
+    values = max([text_width(row.value) for row in plot.rows] + [text_width(plot.row_heading, 11.0)]) + 8
+    names = min(max(text_width(row.label) for row in plot.rows) + 20, 0.32 * width)
+    room = width - values - 12 if narrow else names - 12
+    lines = [fit_lines(row.label, room) for row in plot.rows]
+    steps = [
+        33.0 + _LINE * len(part) if narrow else 16.0 + _LINE * max(len(part), 1) - (len(part) > 1) * 6 for part in lines
+    ]
+    top = 14.0 + 2 * _LINE + (20.0 if narrow else 0.0)
+    left, right = (12.0, width - 12.0) if narrow else (names + 4, width - values - 16)
+    ends = [top + sum(steps[: i + 1]) for i in range(len(steps))]
+    bottom = ends[-1] + 4
+    frame = _Frame(plot, left, right, top, bottom)
+    centre = [end - 10 if narrow else end - step / 2 + 2 for end, step in zip(ends, steps, strict=True)]
+    frame.y = lambda value: centre[round(value)]  # type: ignore[method-assign]
+    if narrow:  # rules pause where a name stands
+        frame.spans = [(top, top + 8), *((y - 10, y + 10) for y in centre), (bottom - 2, bottom)]
+    if plot.row_heading:
+        canvas.text(width - 4, top - (_LINE * 2 + 18 if narrow else 8), plot.row_heading, "small soft end")
+    _x_grid(canvas, frame)
+    for layer in plot.layers:
+        _draw_layer(canvas, frame, layer)
+    for row, label, y in zip(plot.rows, lines, centre, strict=True):
+        base = y - 14 - _LINE * (len(label) - 1) if narrow else y + 4 - _LINE * (len(label) - 1) / 2
+        for k, part in enumerate(label):
+            canvas.text(4, base + _LINE * k, part, "", row.label)
+        canvas.text(width - 4, base if narrow else y + 4, with_minus(row.value), "end")
+    if plot.top:
+        _top_axis(canvas, frame, plot.top)
+    bottom = _bottom_axis(canvas, frame, plot.x)
+    return _legend(canvas, plot.layers, 4, bottom + 10, width - 8, True)
+
+
+def _draw_square(canvas: _Canvas, plot: Plot, width: float) -> float:
+    """An ordinary chart with two scales; wide: the legend stands beside it, narrow: below."""
+    narrow = width < _NARROW
+    left = 26.0 + max(text_width(with_minus(text)) for _, text in plot.y.ticks or ((0.0, "0"),))
+    right = width - 14.0 if narrow else min(left + 0.58 * width, width - 200.0)
+    top, side = 12.0, right - left
+    frame = _Frame(plot, left, right, top, top + side)
+    _x_grid(canvas, frame)
+    for position, text in plot.y.ticks:
+        canvas.line(left, frame.y(position), right, frame.y(position), "grid")
+        canvas.text(left - 8, frame.y(position) + 4, with_minus(text), "small soft end")
+    canvas.text(13, top + side / 2, plot.y.label, "mid", turn=True)
+    for layer in plot.layers:
+        _draw_layer(canvas, frame, layer)
+    canvas.path([(left, top), (left, top + side), (right, top + side)], "frame")
+    if plot.strip:
+        frame.bottom = _draw_strip(canvas, frame, plot.strip)
+    bottom = _bottom_axis(canvas, frame, plot.x)
+    if narrow:
+        return _legend(canvas, plot.layers, 4, bottom + 10, width - 8, True)
+    return max(bottom, _legend(canvas, plot.layers, right + 28, top + 4, width - 4, False))
+
+
+def _draw_strip(canvas: _Canvas, frame: _Frame, strip: Strip) -> float:
+    """The histogram under the chart; returns its lower edge."""
+    words = fit_lines(strip.label, frame.right - frame.left, size=11.0)
+    for k, line in enumerate(words):
+        canvas.text(frame.left, frame.bottom + 19 + _LINE * k, line, "small soft")
+    top, height = frame.bottom + 11 + _LINE * len(words), 44.0
+    tallest = max((*strip.heights, 1e-300))
+    for a, b, h in zip(strip.edges[:-1], strip.edges[1:], strip.heights, strict=True):
+        x1, x2 = (min(max(frame.x(v), frame.left), frame.right) for v in (a, b))
+        if h > 0 and x2 - x1 > 0.05:
+            tall = max(height * h / tallest, 0.8)
+            canvas.box(x1 + 0.3, top + height - tall, max(x2 - x1 - 0.6, 0.5), tall, "bar")
+    return top + height
+
+
+# --- axes, layers, legend --------------------------------------------------------------------------------------------
+
+
+def _x_grid(canvas: _Canvas, frame: _Frame) -> None:
+    for position, _ in frame.x_axis.ticks:
+        for start, stop in frame.spans:
+            canvas.line(frame.x(position), start, frame.x(position), stop, "grid")
+
+
+def _spaced(frame: _Frame, axis: Axis, gap: float = 10.0) -> list[tuple[float, str]]:
+    """Ticks whose texts do not touch: a 0 (or a ratio of 1) first, then from left to right."""
+    kept: list[tuple[float, str]] = []
+    for position, text in sorted(axis.ticks, key=lambda tick: (abs(tick[0]) > 1e-12, tick[0])):
+        half = text_width(text, 11.0) / 2
+        if all(abs(frame.x(position) - frame.x(p)) > half + text_width(t, 11.0) / 2 + gap for p, t in kept):
+            kept.append((position, text))
+    return kept
+
+
+def _bottom_axis(canvas: _Canvas, frame: _Frame, axis: Axis) -> float:
+    canvas.line(frame.left, frame.bottom, frame.right, frame.bottom, "frame")
+    for position, text in _spaced(frame, axis):
+        canvas.line(frame.x(position), frame.bottom, frame.x(position), frame.bottom + 4, "frame")
+        canvas.text(frame.x(position), frame.bottom + 17, with_minus(text), "small soft mid")
+    y = frame.bottom + 17
+    for line in fit_lines(axis.label, frame.right - frame.left, most=3):
+        y += _LINE + 2
+        canvas.text((frame.left + frame.right) / 2, y, line, "mid")
+    return y + 6
+
+
+def _top_axis(canvas: _Canvas, frame: _Frame, axis: Axis) -> None:
+    canvas.line(frame.left, frame.top, frame.right, frame.top, "frame")
+    for position, text in _spaced(frame, axis):
+        canvas.line(frame.x(position), frame.top, frame.x(position), frame.top - 4, "frame")
+        canvas.text(frame.x(position), frame.top - 8, text, "small soft mid")
+    canvas.text((frame.left + frame.right) / 2, frame.top - 8 - _LINE - 3, axis.label, "mid")
+
+
+def _draw_layer(canvas: _Canvas, frame: _Frame, layer: Layer) -> None:
+    style = layer.style
+    if isinstance(layer, Points):
+        _draw_points(canvas, frame, layer)
+    elif isinstance(layer, Intervals):
+        for at, low, high in zip(layer.at, layer.lower, layer.upper, strict=True):
+            if not (math.isnan(low) or math.isnan(high) or math.isnan(at)):
+                _draw_interval(canvas, frame, layer, at, low, high)
+    elif isinstance(layer, Line):
+        canvas.path([(frame.x(x), frame.y(y)) for x, y in zip(layer.x, layer.y, strict=True)], style)
+    elif isinstance(layer, Band):
+        there = list(zip(layer.x, layer.lower, strict=True))
+        back = list(zip(layer.x, layer.upper, strict=True))[::-1]
+        canvas.path([(frame.x(x), frame.y(y)) for x, y in there + back], "area", closed=True)
+    elif isinstance(layer, Rule):
+        if layer.vertical:
+            for start, stop in frame.spans:
+                canvas.line(frame.x(layer.position), start, frame.x(layer.position), stop, style)
+        else:
+            canvas.line(frame.left, frame.y(layer.position), frame.right, frame.y(layer.position), style)
+    elif isinstance(layer, Note):
+        canvas.text(frame.x(layer.x), frame.y(layer.y), layer.text, "small soft")
+
+
+def _draw_points(canvas: _Canvas, frame: _Frame, layer: Points) -> None:
+    sizes = layer.size or (None,) * len(layer.x)
+    for x, y, size in zip(layer.x, layer.y, sizes, strict=True):
+        inside = frame.x_axis.lower <= x <= frame.x_axis.upper  # NaN is not inside
+        if inside and math.isfinite(y):
+            radius = 4.5 if size is None else max(8.5 * math.sqrt(max(size, 0.0)), 2.0)
+            canvas.circle(frame.x(x), frame.y(y), radius, "dot" if size is None else "disc")
+
+
+def _draw_interval(canvas: _Canvas, frame: _Frame, layer: Intervals, at: float, low: float, high: float) -> None:
+    axis = frame.y_axis if layer.vertical else frame.x_axis
+    start, stop = (min(max(end, axis.lower), axis.upper) for end in (low, high))
+    if layer.vertical:
+        canvas.line(frame.x(at), frame.y(start), frame.x(at), frame.y(stop), layer.style)
+        return
+    y, tip = frame.y(at), "tip" if layer.style == "muted" else "main"
+    canvas.line(frame.x(start), y, frame.x(stop), y, layer.style)
+    if low < axis.lower:
+        canvas.path([(frame.left + 5, y - 4), (frame.left, y), (frame.left + 5, y + 4)], tip)
+    if high > axis.upper:
+        canvas.path([(frame.right - 5, y - 4), (frame.right, y), (frame.right - 5, y + 4)], tip)
+
+
+def _legend(canvas: _Canvas, layers: Iterable[Layer], x: float, y: float, right: float, flow: bool) -> float:
+    """Keys and words, one after another (`flow`) or one below another; returns the lower edge."""
+    at, base = x, y + 10
+    for layer in layers:
+        if not layer.label:
+            continue
+        size = text_width(layer.label, 11.0) + 34
+        if flow and at > x and at + size > right:
+            at, base = x, base + _LINE + 4
+        _key(canvas, layer, at, base - 4)
+        lines = fit_lines(layer.label, right - at - 34, most=5, size=11.0)
+        for k, line in enumerate(lines):
+            canvas.text(at + 34, base + _LINE * k, line, "small soft")
+        if flow and len(lines) == 1:
+            at += size + 18
+        else:
+            at, base = x, base + _LINE * len(lines) + 5
+    return base + 12 if at > x else base
+
+
+def _key(canvas: _Canvas, layer: Layer, x: float, y: float) -> None:
+    if isinstance(layer, Points):
+        canvas.circle(x + 13, y, 6 if layer.size else 4.5, "disc" if layer.size else "dot")
+    elif isinstance(layer, Band):
+        canvas.box(x + 1, y - 5, 24, 10, "area")
+    elif isinstance(layer, Intervals) and layer.vertical:
+        canvas.line(x + 13, y - 7, x + 13, y + 7, layer.style)
+    elif not isinstance(layer, Note):
+        canvas.line(x + 1, y, x + 25, y, layer.style)

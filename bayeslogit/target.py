@@ -1,0 +1,256 @@
+"""The log posterior as a sum: over row blocks, and over the terms of the prior.
+
+An `Expansion` of a block adds to that of the next block and to the prior's, so memory, streams and clusters differ only
+in where blocks come from. Sums run in *working coordinates* gamma, in which the slope columns are centred: with an
+intercept, ``beta_0 = gamma_0 - center . gamma_slopes`` and the other coefficients are the same. The map has Jacobian 1;
+it only keeps the information well conditioned when a column's mean is large beside its sd.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import qr
+
+from bayeslogit.design import Design
+from bayeslogit.logistic import log_odds_terms, majorant_variance, variance
+from bayeslogit.resolved import PriorTerm, ResolvedPrior
+from bayeslogit.sources.memory import Block
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """A log density to second order: its value, its score, and minus its second derivative.
+
+    Attributes
+    ----------
+    log_density : float
+    score : array, shape (p,)
+    information : array, shape (p, p)
+    """
+
+    log_density: float
+    score: Array
+    information: Array
+
+    def __add__(self, other: Expansion) -> Expansion:
+        return Expansion(
+            self.log_density + other.log_density, self.score + other.score, self.information + other.information
+        )
+
+
+@dataclass(frozen=True)
+class Root:
+    """An upper triangular R with R'R the information of some rows; two of them add by one more QR."""
+
+    factor: Array
+
+    def __add__(self, other: Root) -> Root:
+        return Root.of(np.vstack([self.factor, other.factor]))
+
+    @classmethod
+    def of(cls, rows: Array) -> Root:
+        (factor,) = qr(rows, mode="r", check_finite=False)
+        return cls(factor[: rows.shape[1]])
+
+
+@dataclass(frozen=True)
+class Largest:
+    """A maximum that adds."""
+
+    value: float
+
+    def __add__(self, other: Largest) -> Largest:
+        return self if self.value >= other.value else other
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """``beta = T gamma``: the slopes are the same, the intercept is that at ``center``.
+
+    Attributes
+    ----------
+    center : array, shape (k,), or None
+        Of the slope columns; None without an intercept (then T is the identity).
+    """
+
+    center: Array | None
+
+    def beta(self, gamma: Array) -> Array:
+        """Coefficients in the user's columns."""
+        if self.center is None:
+            return gamma.copy()
+        return np.concatenate([[gamma[0] - self.center @ gamma[1:]], gamma[1:]])
+
+    def gamma(self, beta: Array) -> Array:
+        """Coefficients in the centred columns."""
+        if self.center is None:
+            return beta.copy()
+        return np.concatenate([[beta[0] + self.center @ beta[1:]], beta[1:]])
+
+    def functions(self, A: Array) -> Array:
+        """Rows ``A`` of linear functions of beta, as linear functions of gamma: ``A T``."""
+        if self.center is None:
+            return A
+        result = A.copy()
+        result[:, 1:] -= A[:, :1] * self.center
+        return result
+
+    def covariance(self, V: Array) -> Array:
+        """``T V T'``: a covariance of gamma as one of beta."""
+        if self.center is None:
+            return V
+        left = V.copy()
+        left[0] -= self.center @ V[1:]
+        result = left.copy()
+        result[:, 0] -= left[:, 1:] @ self.center
+        return result
+
+    def expansion(self, local: Expansion) -> Expansion:
+        """An expansion in gamma, as one in beta."""
+        if self.center is None:
+            return local
+        # gamma = C beta with C = [[1, center], [0, I]]: score_beta = C' score, information_beta = C' H C.
+        score = local.score.copy()
+        score[1:] += self.center * local.score[0]
+        half = local.information.copy()
+        half[:, 1:] += np.outer(local.information[:, 0], self.center)
+        information = half.copy()
+        information[1:] += np.outer(self.center, half[0])
+        return Expansion(local.log_density, score, information)
+
+
+def _expansion(block: Block, gamma: Array, center: Array | None) -> Expansion:
+    X = block.X.centered(center)
+    terms = log_odds_terms(X.predict(gamma) + block.offset, block.successes, block.failures)
+    return Expansion(
+        float(terms.log_density.sum()), X.score(terms.residual), X.information(block.count * terms.variance)
+    )
+
+
+def _majorant(block: Block, gamma: Array, center: Array | None) -> Array:
+    X = block.X.centered(center)
+    return X.information(block.count * majorant_variance(X.predict(gamma) + block.offset))
+
+
+def _root(block: Block, gamma: Array, center: Array | None, majorant: bool) -> Root:
+    X = block.X.centered(center)
+    eta = X.predict(gamma) + block.offset
+    weight = block.count * (majorant_variance(eta) if majorant else variance(eta))
+    return Root.of(np.sqrt(weight)[:, None] * X.toarray())
+
+
+def _reach(block: Block, direction: Array, center: Array | None) -> Largest:
+    moved = np.abs(block.X.centered(center).predict(direction))
+    return Largest(float(np.max(moved, where=block.count > 0.0, initial=0.0)))
+
+
+def _scatter(block: Block, gamma: Array, center: Array | None) -> Array:
+    """Squared residuals of every Bernoulli copy: y copies left 1 - mu, m - y copies left mu."""
+    X = block.X.centered(center)
+    eta = X.predict(gamma) + block.offset
+    one = log_odds_terms(eta, np.ones_like(eta), np.zeros_like(eta)).residual
+    zero = log_odds_terms(eta, np.zeros_like(eta), np.ones_like(eta)).residual
+    return X.information(block.successes * one**2 + block.failures * zero**2)
+
+
+@dataclass(frozen=True)
+class PriorTarget:
+    """A resolved prior as a function of the working coordinates gamma."""
+
+    prior: ResolvedPrior
+    coordinates: Coordinates
+
+    @cached_property
+    def _terms(self) -> tuple[tuple[PriorTerm, Array | None], ...]:
+        """The proper terms with their linear functions of gamma; None where these are coordinates themselves."""
+        p = len(self.prior.columns)
+        result: list[tuple[PriorTerm, Array | None]] = []
+        for term in self.prior.terms:
+            if not term.proper:
+                continue
+            plain = term.map is None and (self.coordinates.center is None or 0 not in term.columns or p == 1)
+            rows = None if plain else np.eye(p)[list(term.columns)] if term.map is None else term.map
+            result.append((term, None if rows is None else self.coordinates.functions(rows)))
+        return tuple(result)
+
+    def expand(self, gamma: Array) -> Expansion:
+        """The normalised log prior at ``gamma``, to second order."""
+        p = gamma.size
+        value, score, information = 0.0, np.zeros(p), np.zeros((p, p))
+        for term, rows in self._terms:
+            index = list(term.columns)
+            u = gamma[index] if rows is None else rows @ gamma
+            density = term.density
+            value += density.log_density(u, **term.parameters)
+            slope = density.score(u, **term.parameters)
+            curve = density.information(u, **term.parameters)
+            if rows is not None:
+                score += rows.T @ slope
+                information += rows.T @ (curve @ rows if curve.ndim == 2 else curve[:, None] * rows)
+            elif curve.ndim == 2:
+                score[index] += slope
+                information[np.ix_(index, index)] += curve
+            else:
+                score[index] += slope
+                information[index, index] += curve
+        return Expansion(value, score, information)
+
+    def roots(self, gamma: Array) -> list[Root]:
+        """Of the information of each term."""
+        result = []
+        for term, rows in self._terms:
+            A = np.eye(gamma.size)[list(term.columns)] if rows is None else rows
+            curve = term.density.information(A @ gamma, **term.parameters)
+            half = np.linalg.cholesky(curve).T if curve.ndim == 2 else np.diag(np.sqrt(curve))
+            result.append(Root.of(half @ A))
+        return result
+
+
+@dataclass(frozen=True)
+class LogPosterior:
+    """Log likelihood of a design plus a resolved prior, as a function of the working coordinates gamma."""
+
+    design: Design
+    prior: ResolvedPrior
+
+    @cached_property
+    def coordinates(self) -> Coordinates:
+        return Coordinates(self.design.moments.mean if self.design.has_intercept else None)
+
+    @cached_property
+    def prior_target(self) -> PriorTarget:
+        return PriorTarget(self.prior, self.coordinates)
+
+    @property
+    def _center(self) -> Array | None:
+        return self.coordinates.center
+
+    def likelihood(self, gamma: Array) -> Expansion:
+        """The log likelihood at ``gamma``, to second order: one pass."""
+        return self.design.reduce(_expansion, gamma, self._center)
+
+    def expand(self, gamma: Array) -> Expansion:
+        """The log posterior at ``gamma``, to second order: one pass."""
+        return self.likelihood(gamma) + self.prior_target.expand(gamma)
+
+    def majorant(self, gamma: Array) -> Array:
+        """Information of a quadratic that touches the log posterior at ``gamma`` and lies below it: one pass."""
+        return self.design.reduce(_majorant, gamma, self._center) + self.prior_target.expand(gamma).information
+
+    def root(self, gamma: Array, *, majorant: bool = False) -> Array:
+        """Triangular R with R'R the information at ``gamma``, found without forming it: one pass, shape (<= p, p)."""
+        return sum(self.prior_target.roots(gamma), self.design.reduce(_root, gamma, self._center, majorant)).factor
+
+    def reach(self, direction: Array) -> float:
+        """The largest change of any row's log-odds along ``direction``."""
+        return self.design.reduce(_reach, direction, self._center).value
+
+    def scatter(self, gamma: Array) -> Array:
+        """``sum w_i r_i^2 x_i x_i'`` over expanded rows, shape (p, p)."""
+        return self.design.reduce(_scatter, gamma, self._center)
