@@ -153,8 +153,8 @@ def _verdict(fit: Fit) -> Verdict:
         return Verdict("care", "The mode is certified; what rests on it has limits:", tuple(reasons))
     return Verdict(
         "good",
-        f"The mode is certified to {fit.mode.decrement:.0e} posterior sd. Sds and intervals are the Gaussian approximation "
-        f"there, with {rarer:,.0f} observations of the rarer outcome per effective parameter.",
+        f"The mode is certified to {fit.mode.decrement:.0e} posterior sd. Sds and intervals are the Gaussian "
+        f"approximation there, with {rarer:,.0f} observations of the rarer outcome per effective parameter.",
         label="Sound",
     )
 
@@ -204,8 +204,8 @@ def _model(fit: Fit) -> Iterator[Block]:
         yield Code(fit.facts.formula, "Formula")
     offset = " + offset" if fit.facts.has_offset else ""
     yield Paragraph(
-        f"log-odds of {fit.facts.event_in_words} = sum of coefficient x column{offset}. A coefficient is the change of the "
-        "log-odds for one unit more of its column; exp of it is the odds ratio."
+        f"log-odds of {fit.facts.event_in_words} = sum of coefficient x column{offset}. A coefficient is the change of "
+        "the log-odds for one unit more of its column; exp of it is the odds ratio."
     )
     references = fit.spec.reference_levels
     if references:

@@ -104,7 +104,11 @@ def array_rows(
         X = X.to_numpy()
     rows: Rows
     if hasattr(X, "tocsr"):
-        rows = SparseRows(_float(X.tocsr(), what), intercept)
+        csr = X.tocsr()
+        if not csr.has_canonical_format:
+            csr = csr.copy()
+            csr.sum_duplicates()
+        rows = SparseRows(_float(csr, what), intercept)
         _finite_columns(rows.X.data, rows.X.indices, what)
     else:
         rows = DenseRows(_dense(X, what), intercept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from bayeslogit.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+_UTF8 = ("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True)
@@ -69,31 +71,55 @@ def read_frame(source: Any) -> tuple[Any, Provenance]:
     if isinstance(source, Mapping):
         frame = _of_dict(source)
         return frame, _provenance("dict", "dict", "pandas", frame)
-    try:
-        import narwhals as nw
+    native = _wrapped(source).to_native()
+    library = type(source).__module__.partition(".")[0]
+    return native, _provenance("frame", "frame", library, native)
 
+
+def to_pandas(native: Any) -> Any:
+    """A frame of any library as pandas, its index reset and its names text.
+
+    Raises
+    ------
+    DataError
+        If it is not a data frame, or repeats a column name.
+    """
+    frame = _wrapped(native).to_pandas().reset_index(drop=True)
+    frame.columns = [str(name) for name in frame.columns]
+    return frame
+
+
+def column_values(native: Any, name: str) -> NDArray[Any]:
+    """One column of a frame of any library, shape (n,).
+
+    Raises
+    ------
+    DataError
+        If there is no such column.
+    """
+    frame = to_pandas(native)
+    if name not in frame.columns:
+        raise DataError(f"data: there is no column {name!r}; there are {', '.join(map(repr, frame.columns[:8]))}.")
+    values: NDArray[Any] = frame[name].to_numpy()
+    return values
+
+
+def _wrapped(source: Any) -> Any:
+    """An eager narwhals frame with names that differ; a lazy one is collected."""
+    import narwhals as nw
+
+    if hasattr(source, "shape") and hasattr(source, "columns"):  # a lazy frame has no shape
+        repeated = _repeated([str(name) for name in _column_names(source)])
+        if repeated:
+            raise DataError(f"data: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
+    try:
         wrapped: Any = nw.from_native(source)
     except TypeError:
         raise DataError(
             f"data: {type(source).__name__} is not a data frame; "
             "give pandas, polars, pyarrow, a dict of columns or a file."
         ) from None
-    eager = wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
-    native = eager.to_native()
-    library = type(source).__module__.partition(".")[0]
-    return native, _provenance("frame", "frame", library, native)
-
-
-def to_pandas(native: Any) -> Any:
-    """A frame of any library as pandas, its index reset."""
-    import narwhals as nw
-
-    repeated = _repeated([str(name) for name in _column_names(native)])
-    if repeated:
-        raise DataError(f"data: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
-    frame = nw.from_native(native, eager_only=True).to_pandas().reset_index(drop=True)
-    frame.columns = [str(name) for name in frame.columns]
-    return frame
+    return wrapped.collect() if isinstance(wrapped, nw.LazyFrame) else wrapped
 
 
 def rows_of_frame(native: Any, kept: NDArray[np.bool_] | None) -> Any:
@@ -123,9 +149,16 @@ def _of_dict(columns: Mapping[Any, Any]) -> Any:
     import pandas as pd
 
     try:
-        return pd.DataFrame({str(name): values for name, values in columns.items()})
-    except ValueError as error:
+        return pd.DataFrame({str(name): _unaligned(values) for name, values in columns.items()})
+    except (ValueError, TypeError) as error:
         raise DataError(f"data: the dict is not a table of equally long columns ({error}).") from None
+
+
+def _unaligned(values: Any) -> Any:
+    """A column as it is in order: pandas would align series by their index, and reads those of others as objects."""
+    if hasattr(values, "reset_index"):
+        return values.reset_index(drop=True)
+    return np.asarray(values) if hasattr(values, "__array__") and np.ndim(values) == 1 else values
 
 
 def _column_names(native: Any) -> list[Any]:
@@ -146,15 +179,24 @@ def _provenance(kind: str, source: str, library: str, native: Any) -> Provenance
 
 
 def _hash_frame(frame: Any) -> str:
-    """SHA-256 over the names and, column by column, the values as text (numbers by repr)."""
+    """SHA-256 over, column by column, the name, a word for the kind, and the values.
+
+    Numbers and booleans count as little-endian doubles (a missing one is NaN), everything else as its text with its
+    length before it (a missing one has the length -1). So equal data of any library have equal hashes.
+    """
+    import pandas as pd
+
     digest = hashlib.sha256()
     for name in frame.columns:
-        digest.update(str(name).encode() + b"\x1f")
         values = frame[name]
-        if values.dtype.kind in "fiub":
-            digest.update(np.ascontiguousarray(values.to_numpy()).tobytes())
-        else:
-            digest.update("\x1e".join(map(str, values.tolist())).encode("utf-8", "surrogatepass"))
+        number = pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_complex_dtype(values.dtype)
+        digest.update(f"{len(name)}:{name}:{'number' if number else 'text'}:{len(values)}:".encode(*_UTF8))
+        if number:
+            digest.update(values.to_numpy(dtype="<f8", na_value=np.nan).tobytes())
+            continue
+        for value, missing in zip(values.tolist(), values.isna().tolist(), strict=True):
+            text = "" if missing else str(value)
+            digest.update(f"{-1 if missing else len(text)}:{text}".encode(*_UTF8))
     return digest.hexdigest()
 
 
@@ -206,8 +248,6 @@ def _parquet(name: str, path: Path) -> Any:
 
 
 def _text_table(name: str, raw: bytes, suffix: str) -> Any:
-    import io
-
     import pandas as pd
 
     if suffix.endswith(".gz"):
@@ -223,7 +263,7 @@ def _text_table(name: str, raw: bytes, suffix: str) -> Any:
     separator = "\t" if suffix.startswith(".tsv") else ","
     _check_shape(name, text, separator)
     try:
-        return pd.read_csv(io.StringIO(text), sep=separator, skip_blank_lines=True)
+        return pd.read_csv(io.StringIO(text), sep=separator, low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DataError(f"{name}: not a readable table ({error}).") from None
 
@@ -232,7 +272,7 @@ def _check_shape(name: str, text: str, separator: str) -> None:
     """Refuse repeated names and ragged rows, which a lenient reader would rename or shift in silence."""
     if "\x00" in text:
         raise DataError(f"{name}: holds NUL bytes; it is not a text table.")
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         header = next(row for row in reader if row)
         repeated = _repeated(header)

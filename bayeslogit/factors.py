@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ class Factors:
     kinds : dict of str to str
         "number", "boolean" or "factor".
     levels : dict of str to tuple
-        Of the factors, in order.
+        In order, of the factors and of the numbers that ``C()`` makes factors of.
     """
 
     kinds: Mapping[str, str]
@@ -37,37 +37,60 @@ class Factors:
     def from_dict(cls, record: Mapping[str, Any]) -> Factors:
         return cls(dict(record["kinds"]), {name: tuple(levels) for name, levels in record["levels"].items()})
 
+    def texts(self) -> list[str]:
+        """Every level as text."""
+        return [str(level) for levels in self.levels.values() for level in levels]
 
-def listed(names: Sequence[str]) -> str:
+
+def listed(names: Sequence[Any]) -> str:
     """Names for a message, not too many."""
-    shown = ", ".join(repr(str(name)) for name in names[:8])
+    shown = ", ".join(repr(name) for name in names[:8])
     return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def kind_of(values: Any) -> str:
-    """Kind of a pandas column."""
+    """Kind of a pandas column: what its values are counts, not how they are stored."""
+    import pandas as pd
+
     dtype = values.dtype
-    if dtype.kind == "b" or str(dtype) in ("boolean", "bool[pyarrow]"):
-        return "boolean"
     if dtype.name == "category":
         return "factor"
-    if dtype.kind in "iuf" or _is_numeric(values):
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if pd.api.types.is_complex_dtype(dtype):
+        raise DataError(f"Column {values.name!r} holds complex numbers; a design needs real ones.")
+    if pd.api.types.is_numeric_dtype(dtype):
         return "number"
-    if dtype.kind in "mM":
+    inferred = pd.api.types.infer_dtype(values, skipna=True)
+    if dtype.kind in "mM" or inferred.startswith(("date", "time", "period")):
         raise DataError(
             f"Column {values.name!r} holds dates or times; turn it into a number, such as days since a date."
         )
+    if inferred == "boolean":
+        return "boolean"
+    if inferred in ("integer", "floating", "mixed-integer-float", "decimal"):
+        return "number"
     return "factor"
 
 
-def _is_numeric(values: Any) -> bool:
-    import pandas as pd
+def as_text(values: Any) -> Any:
+    """A categorical whose levels are no text, numbers or booleans (the intervals of `pandas.cut`), with their text."""
+    if values.dtype.name != "category" or all(isinstance(v, str | Real) for v in values.cat.categories.tolist()):
+        return values
+    return values.cat.rename_categories([str(level) for level in values.cat.categories])
 
-    return bool(pd.api.types.is_numeric_dtype(values.dtype)) and values.dtype.kind != "c"
 
-
-def check_levels(frame: Any, variables: Sequence[str], formula: str) -> tuple[Any, Factors, tuple[str, ...]]:
+def check_levels(
+    frame: Any, variables: Sequence[str], levelled: Collection[str]
+) -> tuple[Any, Factors, tuple[str, ...]]:
     """The columns as formulaic should see them: plain numbers, booleans, and categoricals with the levels in use.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Without missing values; its index holds the row numbers that messages quote.
+    levelled : collection of str
+        Columns that the formula makes factors of by ``C()``.
 
     Raises
     ------
@@ -81,21 +104,23 @@ def check_levels(frame: Any, variables: Sequence[str], formula: str) -> tuple[An
     notes: list[str] = []
     coded = {}
     for name in variables:
-        values = frame[name]
+        values = as_text(frame[name])
         kinds[name] = kind_of(values)
-        if kinds[name] == "number":
-            coded[name] = _finite_numbers(name, values)
+        if kinds[name] == "factor":
+            present = levels[name] = _levels(name, values)
+            notes += _unused(name, values, present)
+            if name not in levelled and len(present) > 2 and all(_looks_numeric(level) for level in present):
+                notes.append(
+                    f"{name}: text that reads as numbers, such as {present[0]!r}, is a factor with {len(present)} "
+                    "levels; turn it into numbers if they are meant as numbers."
+                )
+            _sensible(name, present, len(values), name in levelled)
+            coded[name] = pd.Series(pd.Categorical(values.tolist(), categories=list(present)), index=frame.index)
             continue
-        if kinds[name] == "boolean":
-            coded[name] = values.astype(bool)
-            continue
-        present = _levels(name, values)
-        if values.dtype.name == "category" and len(present) < len(values.cat.categories):
-            unused = [level for level in values.cat.categories if level not in present]
-            notes.append(f"{name}: the unused level(s) {listed(unused)} were left out.")
-        _sensible(name, present, values, formula)
-        levels[name] = present
-        coded[name] = pd.Series(pd.Categorical(values.tolist(), categories=list(present)), index=frame.index)
+        coded[name] = finite_numbers(name, values) if kinds[name] == "number" else values.astype(bool)
+        if name in levelled:
+            levels[name] = _levels(name, coded[name])
+            _sensible(name, levels[name], len(values), True)
     return pd.DataFrame(coded, index=frame.index), Factors(kinds, levels), tuple(notes)
 
 
@@ -111,60 +136,86 @@ def same_levels(frame: Any, factors: Factors) -> Any:
 
     coded = {}
     for name, kind in factors.kinds.items():
-        values = frame[name]
+        values = as_text(frame[name])
         if kind == "number":
-            if kind_of(values) == "factor":
+            if len(values) and kind_of(values) == "factor":
                 raise DataError(f"new data: {name!r} was a number in the fit, here it holds {values.iloc[0]!r}.")
-            coded[name] = _finite_numbers(name, values)
+            coded[name] = finite_numbers(name, values)
         elif kind == "boolean":
-            if not all(value in (True, False) for value in values.tolist()):
-                raise DataError(f"new data: {name!r} was True or False in the fit, here it holds {values.iloc[0]!r}.")
+            strange = [value for value in values.tolist() if value not in (True, False)]
+            if strange:
+                raise DataError(f"new data: {name!r} was True or False in the fit, here it holds {strange[0]!r}.")
             coded[name] = values.astype(bool)
         else:
-            known = factors.levels[name]
-            for row, value in enumerate(values.tolist()):
-                if value not in known:
-                    raise DataError(
-                        f"new data: {name!r} has the level {value!r} in row {row}, which the fit has not seen; "
-                        f"it knows {listed(known)}."
-                    )
-            coded[name] = pd.Series(pd.Categorical(values.tolist(), categories=list(known)), index=frame.index)
+            coded[name] = values
+        if name in factors.levels:
+            _all_known(name, coded[name], factors.levels[name])
+        if kind == "factor":
+            levels = list(factors.levels[name])
+            coded[name] = pd.Series(pd.Categorical(values.tolist(), categories=levels), index=frame.index)
     return pd.DataFrame(coded, index=frame.index)
 
 
-def _finite_numbers(name: str, values: Any) -> Any:
-    """Numbers as plain NumPy integers or floats; nullable and Arrow columns included."""
-    integers = values.dtype.kind in "iu" and "64" in values.dtype.name.lower()
-    array = values.to_numpy(dtype=np.int64 if integers and "u" not in values.dtype.name.lower() else np.float64)
+def _all_known(name: str, values: Any, known: tuple[Any, ...]) -> None:
+    levels = set(known)
+    for row, value in enumerate(values.tolist()):
+        if isinstance(value, list | dict | set) or value not in levels:
+            hint = ""
+            if str(value) in {str(level) for level in known}:
+                hint = f" (there {type(known[0]).__name__}, here {type(value).__name__})"
+            raise DataError(
+                f"new data: {name!r} has the level {value!r} in row {row}, which the fit has not seen; "
+                f"it knows {listed(known)}{hint}."
+            )
+
+
+def finite_numbers(name: str, values: Any) -> Any:
+    """Numbers as plain NumPy integers or floats; nullable, decimal and Arrow columns included.
+
+    Integers stay what they are for the names of levels. `coding` makes floats of them for arithmetic.
+    """
+    import pandas as pd
+
+    whole = pd.api.types.is_integer_dtype(values.dtype) and not pd.api.types.is_unsigned_integer_dtype(values.dtype)
+    whole = whole or pd.api.types.infer_dtype(values, skipna=True) == "integer"
+    try:
+        array = values.to_numpy(dtype=np.int64 if whole else np.float64)
+    except (TypeError, ValueError, OverflowError):
+        array = values.astype(object).to_numpy().astype(np.float64)
     bad = ~np.isfinite(array)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise DataError(f"Column {name!r} has the value {array[row]} in row {row}; values must be finite.")
-    import pandas as pd
-
-    return pd.Series(array, index=values.index)
+        raise DataError(
+            f"Column {name!r} has the value {array[row]} in row {values.index[row]}; values must be finite."
+        )
+    return pd.Series(array, index=values.index, name=name)
 
 
 def _levels(name: str, values: Any) -> tuple[Any, ...]:
-    found = set(values.tolist())
-    if values.dtype.name == "category":
-        return tuple(_plain(level) for level in values.cat.categories if level in found)
     try:
+        found = set(values.tolist())
+        if values.dtype.name == "category":
+            return tuple(_plain(level) for level in values.cat.categories if level in found)
         return tuple(_plain(level) for level in sorted(found))
     except TypeError:
-        kinds = sorted({type(value).__name__ for value in found})
-        raise DataError(f"Column {name!r} mixes {' and '.join(kinds)}; make it all numbers or all text.") from None
+        kinds = sorted({type(value).__name__ for value in values.tolist()})
+        raise DataError(f"Column {name!r} holds {' and '.join(kinds)}; make it all numbers or all text.") from None
 
 
 def _plain(level: Any) -> Any:
     return level.item() if isinstance(level, np.generic) else level
 
 
-def _sensible(name: str, levels: tuple[Any, ...], values: Any, formula: str) -> None:
+def _unused(name: str, values: Any, present: tuple[Any, ...]) -> list[str]:
+    if values.dtype.name != "category" or len(present) == len(values.cat.categories):
+        return []
+    unused = [level for level in values.cat.categories.tolist() if level not in present]
+    return [f"{name}: the unused level(s) {listed(unused)} were left out."]
+
+
+def _sensible(name: str, levels: tuple[Any, ...], n: int, forced: bool) -> None:
     if len(levels) < 2:
         raise DataError(f"Factor {name!r} has the single level {levels[0]!r}: it says nothing; leave it out.")
-    n = len(values)
-    forced = re.search(rf"C\(\s*`?{re.escape(name)}`?\s*[,)]", formula) is not None
     if forced or not (len(levels) > _MOST_LEVELS or (len(levels) == n and n > _FEW_ROWS)):
         return
     if all(_looks_numeric(level) for level in levels):
@@ -176,6 +227,8 @@ def _sensible(name: str, levels: tuple[Any, ...], values: Any, formula: str) -> 
 
 
 def _looks_numeric(level: Any) -> bool:
+    if not isinstance(level, str):
+        return False
     try:
         float(level)
     except (TypeError, ValueError):

@@ -34,8 +34,10 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def row_vector(name: str, values: ArrayLike, n: int) -> Array:
+def row_vector(name: str, values: ArrayLike, n: int, rows: NDArray[np.int64] | None = None) -> Array:
     """Weights, trials or offset as n finite numbers; weights and trials are checked for sense.
+
+    ``rows`` are the row numbers that a message quotes, when some rows were dropped before.
 
     Raises
     ------
@@ -50,24 +52,35 @@ def row_vector(name: str, values: ArrayLike, n: int) -> Array:
         vector = vector.reshape(1)
     if vector.shape != (n,):
         raise DataError(f"{name} has shape {vector.shape}; one number for each of the {n} rows is needed.")
-    _first_bad(name, vector, ~np.isfinite(vector), "is not a finite number")
+    _first_bad(name, vector, rows, ~np.isfinite(vector), "is not a finite number")
     if name == "weights":
-        _first_bad(name, vector, vector < 0.0, "is negative; a weight is a number of equal rows")
+        _first_bad(name, vector, rows, vector < 0.0, "is negative; a weight is a number of equal rows")
         if n and not np.any(vector > 0.0):
             raise DataError("All weights are zero: no row counts.")
     if name == "trials":
-        _first_bad(name, vector, (vector < 1.0) | (vector != np.floor(vector)), "is not a whole number of at least 1")
+        bad = (vector < 1.0) | (vector != np.floor(vector))
+        _first_bad(name, vector, rows, bad, "is not a whole number of at least 1")
     return np.ascontiguousarray(vector)
 
 
-def _first_bad(name: str, vector: Array, bad: NDArray[np.bool_], why: str) -> None:
+def _first_bad(name: str, vector: Array, rows: NDArray[np.int64] | None, bad: NDArray[np.bool_], why: str) -> None:
     if np.any(bad):
         row = int(np.flatnonzero(bad)[0])
-        raise DataError(f"{name}: the value {vector[row]:g} in row {row} {why}.")
+        raise DataError(f"{name}: the value {vector[row]:g} in row {_number(row, rows)} {why}.")
+
+
+def _number(row: int, rows: NDArray[np.int64] | None) -> int:
+    return row if rows is None else int(rows[row])
 
 
 def decode_outcome(
-    name: str, values: Any, *, trials: Array | None = None, event: Any = None, categories: Any = None
+    name: str,
+    values: Any,
+    *,
+    trials: Array | None = None,
+    event: Any = None,
+    categories: Any = None,
+    rows: NDArray[np.int64] | None = None,
 ) -> Outcome:
     """Successes out of trials from a column.
 
@@ -82,6 +95,8 @@ def decode_outcome(
         The level that counts as 1; without it the last in ``categories``, or the one that sorts last.
     categories : sequence, optional
         The order of the levels of a categorical.
+    rows : array of int, optional
+        The row numbers that messages quote.
 
     Raises
     ------
@@ -92,7 +107,7 @@ def decode_outcome(
     if array.ndim != 1:
         raise DataError(f"Outcome {name!r} must be one column; it has shape {array.shape}.")
     if trials is not None:
-        return _counts(name, array, trials, event)
+        return _counts(name, array, trials, event, rows)
     ones = np.ones(array.size)
     if array.dtype == bool or (array.dtype == object and all(isinstance(v, bool | np.bool_) for v in array)):
         if event is None:
@@ -129,9 +144,17 @@ def _levels(name: str, array: NDArray[Any], categories: Any) -> list[Any]:
 
 def _named_level(name: str, levels: list[Any], event: Any) -> Any:
     for level in levels:
-        if level == event or str(level) == str(event):
+        if level == event or str(level) == str(event) or _same_number(level, event):
             return level
     raise DataError(f"Outcome {name!r} has no level {event!r}; its levels are {levels[0]!r} and {levels[1]!r}.")
+
+
+def _same_number(level: Any, event: Any) -> bool:
+    """Whether text, such as an argument of the command line, names a number."""
+    try:
+        return isinstance(event, str) and not isinstance(level, str | bool) and float(level) == float(event)
+    except (TypeError, ValueError):
+        return False
 
 
 def _shown(array: NDArray[Any]) -> str:
@@ -140,7 +163,7 @@ def _shown(array: NDArray[Any]) -> str:
     return ", ".join(parts) + (f" and {values.size - 6} more" if values.size > 6 else "")
 
 
-def _counts(name: str, array: NDArray[Any], trials: Array, event: Any) -> Outcome:
+def _counts(name: str, array: NDArray[Any], trials: Array, event: Any, rows: NDArray[np.int64] | None) -> Outcome:
     if event is not None:
         raise DataError(f"event={event!r} has no meaning with trials=: {name!r} counts successes.")
     try:
@@ -155,11 +178,13 @@ def _counts(name: str, array: NDArray[Any], trials: Array, event: Any) -> Outcom
     if np.any(bad):
         row = int(np.flatnonzero(bad)[0])
         hint = " Proportions must be multiplied by the trials." if 0.0 < y[row] < 1.0 else ""
-        raise DataError(f"Outcome {name!r}: {y[row]:g} in row {row} is not a whole number of successes.{hint}")
+        where = _number(row, rows)
+        raise DataError(f"Outcome {name!r}: {y[row]:g} in row {where} is not a whole number of successes.{hint}")
     outside = (y < 0.0) | (y > trials)
     if np.any(outside):
         row = int(np.flatnonzero(outside)[0])
-        raise DataError(f"Outcome {name!r}: {y[row]:g} successes out of {trials[row]:g} trials in row {row}.")
+        where = _number(row, rows)
+        raise DataError(f"Outcome {name!r}: {y[row]:g} successes out of {trials[row]:g} trials in row {where}.")
     return Outcome(y, trials)
 
 

@@ -76,8 +76,6 @@ class Fit:
     notes: tuple[str, ...] = ()
     design: Design | None = None
 
-    # --- what the search found -----------------------------------------------------------------------------------
-
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the coefficients."""
@@ -219,12 +217,10 @@ class Fit:
 
     def conf_int(self, prob: float = 0.95, kind: str = "posterior") -> pd.DataFrame:
         """Equal-tailed intervals: mode +- z sd, columns "lower" and "upper"."""
-        lower, upper = self._interval(prob, self._sd(kind))
-        return frames.matrix(np.column_stack([lower, upper]), self.columns, ["lower", "upper"])
-
-    def _sd(self, kind: str) -> Array:
         check_kind(kind)
-        return self.posterior.sd if kind == "posterior" else np.sqrt(np.diag(self._covariance(kind, None)))
+        sd = self.posterior.sd if kind == "posterior" else np.sqrt(np.diag(self._covariance(kind, None)))
+        lower, upper = self._interval(prob, sd)
+        return frames.matrix(np.column_stack([lower, upper]), self.columns, ["lower", "upper"])
 
     def _interval(self, prob: float, sd: Array) -> tuple[Array, Array]:
         z = float(ndtri(0.5 + check_prob(prob) / 2.0))
@@ -365,8 +361,6 @@ class Fit:
         if named is None:
             raise DataError("The design had an offset, so a prediction needs one: give offset= (zeros for none).")
         return named
-
-    # --- keeping -------------------------------------------------------------------------------------------------
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Save to versioned JSON with a checksum, written atomically; `bayeslogit.load` reads it back.

@@ -133,5 +133,8 @@ def _verified(d: Array, signed: Array, level: Array, bounds: Array, center: Arra
         return None
     direction = d.copy()
     if center is not None:
-        direction[0] -= center @ d[1:]
+        shift = center @ d[1:]
+        direction[0] -= shift
+        if abs(direction[0]) < 1e-12 * (abs(d[0]) + np.abs(center) @ np.abs(d[1:])):
+            direction[0] = 0.0
     return Recession(direction, bool(gains.all() and level.shape[0] == 0))

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.errors import ArgumentError
+from bayeslogit.existence import not_identified, separated, single_class, too_few_rows
 from bayeslogit.logistic import logit
 from bayeslogit.separation import Recession, recession_direction
-from bayeslogit.steps import WELL_CONDITIONED, Dependency, Factor, cholesky_factor, dependencies, root_factor
+from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor, root_factor
 from bayeslogit.target import Coordinates, Expansion, LogPosterior
 
 Array = NDArray[np.float64]
@@ -27,8 +28,12 @@ Array = NDArray[np.float64]
 # A Newton step that moves some row by more than this many log-odds is rounding noise over a dead curvature: not tried.
 _FAR = 1e6
 # With |l'''| <= l'' the information changes by at most a factor e^D over a step that moves no row by more than D.
-_CERTIFIED_REACH = 0.5
+_SETTLED = 1e-3
+# A decrement this small with rows that still move by this much is what separated data look like.
+_MOVING = 0.5
 _SEPARATION_HINT = 1e-2
+# Steps after which rows that still move are a reason to ask too.
+_PATIENCE = 12
 _ARMIJO = 1e-4
 _SHORTEST = 1.0 / 16.0
 
@@ -186,9 +191,11 @@ def _iterate(search: _Search, tol: float, max_iter: int) -> Mode:
     for _ in range(max_iter):
         factor = search.factor()
         if (factor is None or factor.smallest_pivot < WELL_CONDITIONED) and not search.identified:
-            refusal = _not_identified(search, tuple(trace))
+            search.passes += 1
+            refusal = not_identified(search.target, search.gamma)
             if refusal is not None:
-                return refusal
+                return _mode(search, Status.NOT_POSITIVE_DEFINITE, refusal, math.inf, trace, None)
+            search.identified = True
         if factor is None:
             decrement, reach = math.inf, math.inf
             direction = np.zeros_like(search.gamma)
@@ -196,13 +203,15 @@ def _iterate(search: _Search, tol: float, max_iter: int) -> Mode:
             direction = factor.solve(search.state.score)
             decrement = math.sqrt(max(float(direction @ search.state.score), 0.0))
             reach = search.reach(direction)
-        if decrement <= tol and reach <= _CERTIFIED_REACH:
+        if decrement <= tol and reach <= _SETTLED:
             trace.append(Iteration(search.state.log_density, decrement, reach, "none"))
             return _end(search, factor, Status.CONVERGED, decrement, trace)
-        if decrement < _SEPARATION_HINT and reach > _CERTIFIED_REACH and not search.overlap_proved:
+        suspect = decrement < _SEPARATION_HINT or reach > _FAR or len(trace) >= _PATIENCE
+        if suspect and reach > _MOVING and not search.overlap_proved and bool(search.target.prior.flat.any()):
             recession = recession_direction(search.target.design, search.target.prior)
             if recession is not None:
-                return _separated(search, recession, decrement, trace)
+                words = separated(search.target, recession)
+                return _mode(search, Status.NO_FINITE_MODE, words, decrement, trace, None, recession)
             search.overlap_proved = True
         if _at_rounding_floor(trace, decrement, reach):
             status = Status.CONVERGED if decrement <= max(tol, 1e-6) else Status.ITERATION_LIMIT
@@ -210,7 +219,9 @@ def _iterate(search: _Search, tol: float, max_iter: int) -> Mode:
         kind = _advance(search, direction, decrement, reach)
         trace.append(Iteration(search.state.log_density, decrement, reach, kind))
         if kind == "stuck":
-            break
+            near = decrement <= max(tol, 1e-6) and reach <= _MOVING
+            status = Status.CONVERGED if near else Status.ITERATION_LIMIT
+            return _end(search, factor, status, decrement, trace, floor=True, tol=tol)
     decrement = trace[-1].decrement if trace else math.inf
     return _end(search, search.factor(), Status.ITERATION_LIMIT, decrement, trace, tol=tol)
 
@@ -306,95 +317,13 @@ def _mode(
     )
 
 
-# --- refusals ----------------------------------------------------------------------------------------------------
-
-
 def _no_mode_at_once(search: _Search) -> Mode | None:
     """Single class with a free intercept, or more free columns than rows: no search can help."""
-    design, prior = search.target.design, search.target.prior
-    tally = design.tally
-    if tally.events in (0.0, tally.nobs):
-        direction = _free_shift(search)
-        if direction is not None:
-            sign = 1.0 if tally.events > 0.0 else -1.0
-            what = "a success" if sign > 0.0 else "a failure"
-            message = (
-                f"No finite mode: every observation is {what}, and the intercept has no proper prior, so it runs to "
-                f"{'+' if sign > 0 else '-'}infinity. Give the intercept a prior, for example prior='rstanarm'."
-            )
-            recession = Recession(sign * direction, True)
-            return _mode(search, Status.SINGLE_CLASS, message, math.inf, (), None, recession)
-    free = int(prior.flat.sum())
-    if free > design.n_rows:
-        message = (
-            f"Not identified: {free} columns have no proper prior and there are {design.n_rows} rows, "
-            "so some combination of them is free. Give them a proper prior, for example bayeslogit.Normal(2.5)."
-        )
-        return _mode(search, Status.NOT_POSITIVE_DEFINITE, message, math.inf, (), None)
-    return None
-
-
-def _free_shift(search: _Search) -> Array | None:
-    """The direction that moves every row's log-odds alike, if no proper prior sees it."""
-    design, prior = search.target.design, search.target.prior
-    if not design.has_intercept:
+    one_class = single_class(search.target)
+    if one_class is not None:
+        message, recession = one_class
+        return _mode(search, Status.SINGLE_CLASS, message, math.inf, (), None, recession)
+    message_or_none = too_few_rows(search.target)
+    if message_or_none is None:
         return None
-    direction = np.zeros(len(design.columns))
-    direction[0] = 1.0
-    return direction if not np.any(prior.constraints()[:, 0]) else None
-
-
-def _not_identified(search: _Search, trace: tuple[Iteration, ...]) -> Mode | None:
-    """Name the columns that are combinations of others and that no prior tells apart; None if there are none."""
-    target = search.target
-    search.passes += 1
-    root = target.root(search.gamma, majorant=True)
-    moments = target.design.moments
-    largest = np.maximum(np.abs(moments.lower), np.abs(moments.upper))
-    if target.design.has_intercept:
-        largest = np.concatenate([[1.0], largest])
-    # What rounding of the stored values alone would leave of a column that is a combination of others.
-    noise = 32.0 * np.finfo(np.float64).eps * largest * math.sqrt(moments.count * root.shape[1])
-    found = dependencies(root, noise)
-    if not found:
-        search.identified = True
-        return None
-    message = "Not identified: " + "; ".join(_in_words(one, target) for one in found[:5])
-    message += f"; and {len(found) - 5} more" if len(found) > 5 else ""
-    message += (
-        ". Without a proper prior the data cannot tell these columns apart: "
-        "drop one, or use a prior such as bayeslogit.Normal(2.5)."
-    )
-    return _mode(search, Status.NOT_POSITIVE_DEFINITE, message, math.inf, trace, None)
-
-
-def _in_words(found: Dependency, target: LogPosterior) -> str:
-    names = target.design.columns
-    sd = target.design.column_sds
-    if not found.others:
-        alike = "the intercept" if target.design.has_intercept else "nothing"
-        return (
-            f"{names[found.column]} is constant, a multiple of {alike}"
-            if sd[found.column] == 0.0
-            else (f"{names[found.column]} carries no information")
-        )
-    parts = [f"{weight:.3g} x {names[j]}" for j, weight in zip(found.others, found.weights, strict=True)]
-    shown = " + ".join(parts[:6]) + (f" + {len(parts) - 6} more" if len(parts) > 6 else "")
-    shift = " + a constant" if target.design.has_intercept and 0 not in found.others else ""
-    return f"{names[found.column]} = {shown}{shift}"
-
-
-def _separated(search: _Search, recession: Recession, decrement: float, trace: list[Iteration]) -> Mode:
-    names = search.target.design.columns
-    scale = np.maximum(search.target.design.column_sds, 0.0)
-    slopes = [j for j in np.flatnonzero(recession.direction) if scale[j] > 0.0]
-    moved = slopes if slopes else list(np.flatnonzero(recession.direction))
-    signs = ", ".join(f"{names[j]} ({'+' if recession.direction[j] > 0 else '-'})" for j in moved[:8])
-    signs += f" and {len(moved) - 8} more" if len(moved) > 8 else ""
-    kind = "completely" if recession.complete else "quasi-completely"
-    message = (
-        f"No finite mode: the outcome is {kind} separated by {signs}, which have no proper prior, so the "
-        "estimates run to infinity in these directions. "
-        "Give these terms a proper prior, for example bayeslogit.Normal(2.5)."
-    )
-    return _mode(search, Status.NO_FINITE_MODE, message, decrement, trace, None, recession)
+    return _mode(search, Status.NOT_POSITIVE_DEFINITE, message_or_none, math.inf, (), None)

@@ -150,9 +150,11 @@ class SparseRows:
         deviation.data = np.square(deviation.data - mean[deviation.indices])
         pattern = self.X.copy()
         pattern.data = np.ones_like(pattern.data)
-        zeros = total - np.asarray(pattern.T @ count)
+        stored = np.bincount(self.X.indices, minlength=self.X.shape[1])
+        zeros = np.where(stored == self.X.shape[0], 0.0, total - np.asarray(pattern.T @ count))
         spread = np.asarray(deviation.T @ count) + np.maximum(zeros, 0.0) * np.square(mean)
-        return mean, spread, self.X.min(axis=0).toarray().ravel(), self.X.max(axis=0).toarray().ravel()
+        lower, upper = (np.asarray(f(axis=0).toarray(), dtype=np.float64).ravel() for f in (self.X.min, self.X.max))
+        return mean, spread, lower, upper
 
 
 Rows = DenseRows | SparseRows

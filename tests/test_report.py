@@ -1,0 +1,74 @@
+"""The report: every section, no script, no network, nothing unescaped, failure said at the top."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayeslogit as bl
+from bayeslogit.calibration import calibration_bins
+
+IDS = ["headline", "data", "model", "priors", "computation", "results", "checks", "reproducibility"]
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return bl.fit("switch ~ dist100 + arsenic", bl.datasets.load("wells"))
+
+
+def test_the_page_holds_every_section_and_calls_nobody(fit, tmp_path):
+    page = bl.report(fit, tmp_path / "r.html", command="bayeslogit fit").read_text(encoding="utf-8")
+    assert [name for name in IDS if f'id="{name}"' not in page] == []
+    assert "<script" not in page and not re.search(r'(?:src|href)="(?!#)', page)
+    assert fit.facts.fingerprint in page and "bayeslogit fit" in page
+    assert f"{fit.log_likelihood:.4f}".lstrip("-") in page
+
+
+def test_markdown_carries_the_same_table_and_notes(fit, tmp_path):
+    text = bl.report(fit, tmp_path / "r.md").read_text(encoding="utf-8")
+    assert "arsenic" in text and "Prior scales are 2.5 / sd" in text
+
+
+def test_a_hostile_column_name_stays_text(tmp_path):
+    rng = np.random.default_rng(0)
+    name = "<script>alert(1)</script>"
+    data = pd.DataFrame({"y": rng.integers(0, 2, 60), name: rng.standard_normal(60)})
+    fit = bl.fit(f"y ~ `{name}`", data)
+    page = bl.report(fit, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert "<script" not in fit._repr_html_()
+
+
+def test_a_failed_or_loaded_fit_still_makes_an_honest_report(fit, tmp_path):
+    with pytest.warns(bl.FitWarning):
+        bad = bl.fit(bl.Design.from_arrays([[1.0], [2.0], [3.0]], [0, 1, 1]), prior=None)
+    page = bl.report(bad, tmp_path / "bad.html").read_text(encoding="utf-8")
+    assert "Do not rely on this" in page and "No finite mode" in page
+    fit.to_json(tmp_path / "f.json")
+    page = bl.report(bl.load(tmp_path / "f.json"), tmp_path / "loaded.html").read_text(encoding="utf-8")
+    assert "the data are not at hand" in page
+    only = bl.fit("switch ~ 1", bl.datasets.load("wells"))
+    assert "no predictors" in bl.report(only, tmp_path / "one.html").read_text(encoding="utf-8")
+
+
+def test_unknown_suffix_and_folder_are_refused(fit, tmp_path):
+    with pytest.raises(bl.ArgumentError, match=r"\.html or \.md"):
+        bl.report(fit, tmp_path / "r.docx")
+    with pytest.raises(bl.ArgumentError, match="no folder"):
+        bl.report(fit, tmp_path / "none" / "r.html")
+
+
+def test_calibration_bins_hold_everyone_once():
+    rng = np.random.default_rng(3)
+    p, m, w = rng.random(500).round(2), rng.integers(1, 4, 500) * 1.0, rng.integers(0, 3, 500) * 1.0
+    y = rng.binomial(m.astype(int), p) * 1.0
+    bins = calibration_bins(p, y, m, w)
+    assert bins.size.sum() == pytest.approx(w @ m) and (bins.size @ bins.observed) == pytest.approx(w @ y)
+    assert bins.size @ bins.predicted == pytest.approx((w * m) @ p)
+    assert (bins.lower <= bins.observed).all() and (bins.observed <= bins.upper).all()
+    # Wilson for 0 of 10: upper end z^2 / (10 + z^2).
+    none = calibration_bins(np.full(10, 0.1), np.zeros(10), np.ones(10), np.ones(10))
+    assert none.upper[0] == pytest.approx(1.959963984540054**2 / (10 + 1.959963984540054**2), rel=1e-12)
