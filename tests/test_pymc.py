@@ -59,7 +59,6 @@ def point_of(model, prior, beta):
     """Values of the model's free variables at given coefficients."""
     point = {}
     for variable in model.free_RVs:
-        number = next((n for n, term in enumerate(prior.terms) if variable.name.endswith(f"_{n}")), None)
         if variable.name == "Intercept":
             point[variable.name] = np.array(beta[0])
         elif variable.name == "Intercept_centered":
@@ -70,9 +69,9 @@ def point_of(model, prior, beta):
         elif variable.name == "joint":
             point[variable.name] = beta[list(next(t for t in prior.terms if len(t.columns) > 1).columns)]
         else:
-            slopes = [t for t in prior.terms if max(t.columns) > 0]
-            columns = prior.terms[number].columns if number is not None else slopes[0].columns
-            point[variable.name] = beta[list(columns)]
+            # Slopes under several families: one variable a family, numbered in the order of the terms.
+            slopes = [term for term in prior.terms if max(term.columns) > 0]
+            point[variable.name] = beta[list(slopes[int(variable.name.rpartition("_")[2])].columns)]
     return point
 
 
