@@ -345,7 +345,7 @@ def nuts_table(fit: Fit, *, rng: int = 0, draws: int = 1000, progress: bool = Fa
             float(moments.sd[j]),
             float(moments.sd[j] / sd[j]),
             float(moments.r_hat[j]),
-            float(moments.ess[j]),
+            round(float(moments.ess[j])),
         )
         for j, name in enumerate(moments.columns)
     )

@@ -314,8 +314,6 @@ class Fit:
             raise DataError(f"augment(): the data already have the columns {', '.join(taken)}; rename them first.")
         return frames.widened(base, columns)
 
-    # --- predictions ---------------------------------------------------------------------------------------------
-
     def predict(
         self, new: Any = None, prob: float = 0.95, kind: str = "mean", *, offset: ArrayLike | None = None
     ) -> Any:
@@ -344,6 +342,8 @@ class Fit:
     def _predict(self, new: Any, offset: ArrayLike | None, prob: float, kind: str) -> Prediction:
         if self.status is Status.NOT_POSITIVE_DEFINITE:
             raise FitError(f"There is nothing to predict with. {self.mode.message}")
+        if kind == "mean" and self.posterior.factor is None:
+            raise FitError(f"No average over the posterior; kind='mode' uses the last iterate. {self.mode.message}")
         if new is None:
             blocks = list(self._data("predict() without new data").source.blocks())
             parts = [predict_probability(self.posterior, b.X, b.offset, prob=prob, kind=kind) for b in blocks]

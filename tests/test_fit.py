@@ -142,6 +142,8 @@ def test_failure_is_a_value_that_every_table_carries(make, status):
     assert fit.status == status and not fit.converged
     assert np.isnan(fit.bse).all() and np.isnan(fit.log_evidence)
     assert np.isfinite(fit.mode.beta).all()
+    with pytest.raises(bl.FitError, match=r"nothing to predict with|No average over the posterior"):
+        fit.predict()
     assert fit.mode.message in fit.summary().notes
     assert fit.glance()["status"][0] == status
 
