@@ -68,6 +68,8 @@ def report(
     ArgumentError
         If the suffix names no known format.
     """
+    if not isinstance(fit, Fit):
+        raise ArgumentError(f"report({type(fit).__name__}, ...): a fit is needed, as bayeslogit.fit returns it.")
     target = Path(path)
     renderers = {".html": to_html, ".md": to_markdown}
     if target.suffix.lower() not in renderers:

@@ -101,7 +101,7 @@ def _tally(block: Block) -> Tally:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Design:
     """Rows, outcome and column names of one model; made by `from_formula` or `from_arrays`.
 
@@ -233,6 +233,8 @@ class Design:
         _check_weight_type(weight_type)
         rows, labels, provenance = array_rows(X, names, intercept)
         n = rows.shape[0]
+        if n == 0:
+            raise DataError("X has no rows.")
         m = None if trials is None else row_vector("trials", trials, n)
         outcome = outcome_of_array(y, n, trials=m, event=event)
         w = np.ones(n) if weights is None else row_vector("weights", weights, n)
@@ -242,6 +244,10 @@ class Design:
         design = cls(spec.columns, source, spec, provenance, offset is not None, notes=outcome.notes)
         design._check_range()
         return design
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.columns[:6]) + (f" and {len(self.columns) - 6} more" if len(self.columns) > 6 else "")
+        return f"<Design of {self.n_rows:,} rows, {self.nobs:,.10g} observations; columns {names}>"
 
     def reduce(self, function: Callable[..., T], *args: Any) -> T:
         """The sum of ``function(block, *args)`` over the row blocks, in their fixed order.
@@ -266,6 +272,8 @@ class Design:
         values = np.asarray(groups)
         if self.kept is not None and values.shape == self.kept.shape:
             values = values[self.kept]
+        if any(value is None or value != value for value in values.ravel().tolist()):
+            raise DataError("groups has missing values; each row needs a group.")
         if values.shape != (self.source.n_rows,):
             raise DataError(f"groups has shape {values.shape}; the design has {self.source.n_rows} rows.")
         return np.unique(values, return_inverse=True)[1].astype(np.int64)
@@ -347,7 +355,9 @@ class Design:
             raise DataError("The design has no columns: add a term or an intercept.")
         if self.tally.nobs <= 0.0:
             raise DataError("All weights are zero: no row counts.")
-        m = self.moments
+        # An overflow here is what the check is about; the message says it better than NumPy's warning.
+        with np.errstate(over="ignore", invalid="ignore"):
+            m = self.moments
         for j, name in enumerate(self.columns[int(self.has_intercept) :]):
             largest = max(abs(m.lower[j]), abs(m.upper[j]))
             if largest > _LARGEST:

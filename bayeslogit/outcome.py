@@ -116,6 +116,11 @@ def decode_outcome(
     if event is None and np.issubdtype(array.dtype, np.number):
         if np.iscomplexobj(array) or not np.all(np.isfinite(array)):
             raise DataError(f"Outcome {name!r} holds values that are not finite numbers.")
+        if np.unique(array).size <= 2 and np.any((array > 0) & (array < 1)):
+            raise DataError(
+                f"Outcome {name!r} holds proportions, such as {array[(array > 0) & (array < 1)][0]:g}; "
+                "give numbers of successes, and the trials as trials=."
+            )
         if np.isin(array, (0, 1)).all():
             return Outcome(array.astype(np.float64), ones)
     levels = _levels(name, array, categories)

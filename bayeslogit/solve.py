@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,14 +168,18 @@ def find_mode(target: LogPosterior, *, start: Array | None = None, tol: float = 
     Mode
         Its ``status`` says how the search ended; the last iterate is never lost.
     """
-    if not 0.0 < tol < 1.0:
+    if not _between(tol, 0.0, 1.0):
         raise ArgumentError(f"tol={tol!r}: the largest Newton decrement, in posterior sds, must lie between 0 and 1.")
-    if not max_iter >= 1:
-        raise ArgumentError(f"max_iter={max_iter!r}: at least one step is needed.")
+    if not _between(max_iter, 0, math.inf):
+        raise ArgumentError(f"max_iter={max_iter!r}: a whole number of at least one step is needed.")
     gamma = _start(target) if start is None else target.coordinates.gamma(np.asarray(start, dtype=np.float64))
     search = _Search(target, gamma, target.expand(gamma))
     refusal = _no_mode_at_once(search)
     return refusal if refusal is not None else _iterate(search, tol, int(max_iter))
+
+
+def _between(value: object, low: float, high: float) -> bool:
+    return isinstance(value, Real) and bool(low < float(value) < high)
 
 
 def _start(target: LogPosterior) -> Array:

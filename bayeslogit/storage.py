@@ -71,7 +71,10 @@ def write_record(path: str | os.PathLike[str], record: Mapping[str, Any]) -> Pat
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """Write a text file atomically: all of it, or nothing."""
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent if target.parent.name else ".")
+    folder = target.parent
+    if not folder.is_dir():
+        raise FileFormatError(f"{target.name}: there is no folder {str(folder)!r} to write to; make it first.")
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=folder)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
