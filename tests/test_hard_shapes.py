@@ -541,7 +541,7 @@ def test_a_tolerance_that_means_nothing_is_refused(tol, simulated):
 
 def test_no_steps_at_all_are_refused(simulated):
     X, y = simulated(20, [1.0])
-    with pytest.raises(bl.ArgumentError, match="max_iter=0: at least one step"):
+    with pytest.raises(bl.ArgumentError, match="max_iter=0: a whole number of at least one step"):
         bl.fit(design(X, y), max_iter=0)
 
 
