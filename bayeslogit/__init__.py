@@ -19,11 +19,11 @@ from bayeslogit.errors import FitError as FitError
 from bayeslogit.errors import FitWarning as FitWarning
 from bayeslogit.errors import FormulaError as FormulaError
 from bayeslogit.errors import PriorError as PriorError
+from bayeslogit.mode import Mode as Mode
+from bayeslogit.mode import Status as Status
 from bayeslogit.posterior.nuts import to_pymc as to_pymc
 from bayeslogit.presets import preset as preset
 from bayeslogit.results import Fit as Fit
-from bayeslogit.solve import Mode as Mode
-from bayeslogit.solve import Status as Status
 from bayeslogit.table import Table as Table
 
 __version__ = "0.1.0"

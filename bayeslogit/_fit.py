@@ -13,10 +13,11 @@ from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitWarning
 from bayeslogit.facts import Facts
 from bayeslogit.fit_record import Parts
+from bayeslogit.mode import Mode
 from bayeslogit.posterior.laplace import LaplacePosterior
 from bayeslogit.presets import as_prior
 from bayeslogit.results import Fit
-from bayeslogit.solve import Mode, find_mode
+from bayeslogit.solve import find_mode
 from bayeslogit.storage import read_record
 from bayeslogit.target import LogPosterior
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,17 +107,17 @@ def array_rows(
         if not csr.has_canonical_format:
             csr = csr.copy()
             csr.sum_duplicates()
-        rows = SparseRows(_float(csr, what), intercept)
-        _finite_columns(rows.X.data, rows.X.indices, what)
+        csr = _float(csr, what)
+        _finite_columns(csr.data, csr.indices, what)
+        rows = SparseRows.of(csr, intercept)
     else:
         rows = DenseRows(_dense(X, what), intercept)
     k = rows.shape[1] - intercept
     labels = tuple(f"x{j + 1}" for j in range(k)) if names is None else tuple(str(name) for name in names)
     _check_names(labels, k, intercept)
     if isinstance(rows, DenseRows):
-        finite = np.isfinite(rows.X).all(axis=0)
-        if not finite.all():
-            column = int(np.flatnonzero(~finite)[0])
+        column = _not_finite(rows.X)
+        if column is not None:
             row = int(np.flatnonzero(~np.isfinite(rows.X[:, column]))[0])
             label = labels[column] if names is not None else str(column)
             raise DataError(
@@ -126,9 +125,16 @@ def array_rows(
                 f"({rows.X[row, column]}), at row {row}. "
                 "Drop or impute missing values first."
             )
-    digest = hashlib.sha256(np.ascontiguousarray(rows.X.data if hasattr(rows.X, "tocsr") else rows.X).tobytes())
-    provenance = Provenance("arrays", "arrays", library, rows.shape[0], labels, digest.hexdigest())
-    return rows, labels, provenance
+    return rows, labels, Provenance("arrays", "arrays", library, rows.shape[0], labels, None)
+
+
+def _not_finite(X: NDArray[Any]) -> int | None:
+    """The first column with a value that is not finite."""
+    # A sum over a column is finite unless a value is not, or it overflows: only then look at each value.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspects = np.flatnonzero(~np.isfinite(np.add.reduce(X, axis=0, dtype=np.float64)))
+    found = [int(j) for j in suspects if not np.isfinite(X[:, j]).all()]
+    return found[0] if found else None
 
 
 def _frame_names(X: Any) -> list[str] | None:

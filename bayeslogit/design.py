@@ -18,6 +18,7 @@ from bayeslogit.formula import FormulaSpec, build
 from bayeslogit.outcome import outcome_of_array, row_vector
 from bayeslogit.sources.matrix import DenseRows
 from bayeslogit.sources.memory import Block, MemorySource
+from bayeslogit.workers import in_order
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
@@ -29,6 +30,10 @@ class Source(Protocol):
 
     @property
     def n_rows(self) -> int: ...
+    @property
+    def stored(self) -> int: ...
+    @property
+    def compiled(self) -> bool: ...
     def blocks(self) -> Iterator[Block]: ...
 
 
@@ -254,9 +259,13 @@ class Design:
 
         ``function`` returns anything that adds. This is the only pass over the data there is.
         """
+        blocks = self.source.blocks()
+
+        def work(block: Block) -> T:
+            return function(block, *args)
+
         total: Any = None
-        for block in self.source.blocks():
-            part: Any = function(block, *args)
+        for part in in_order(work, blocks) if self.source.compiled else map(work, blocks):
             total = part if total is None else total + part
         result: T = total
         return result

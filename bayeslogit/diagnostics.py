@@ -26,8 +26,10 @@ def share_in_words(share: float) -> str | None:
     return "mixed" if share <= _PRIOR_LED else "prior-led"
 
 
-def effective_parameters(factor: Factor | None, prior_information: Array) -> float:
-    """``p - tr[(H+L)^-1 L]``: how many coefficients the data, not the prior, decide."""
-    if factor is None:
-        return float("nan")
+def effective_parameters(factor: Factor, prior_information: Array) -> float:
+    """``p - tr[(H+L)^-1 L]``: how many coefficients the data, not the prior, decide.
+
+    The factor and the prior's information speak of the same coordinates; across the subspace of a wide design the
+    posterior is the prior, and the data decide nothing.
+    """
     return float(prior_information.shape[0] - np.sum(factor.inverse * prior_information))

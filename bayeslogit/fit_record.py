@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from bayeslogit.arrays import ArraySpec
 from bayeslogit.errors import FileFormatError
 from bayeslogit.facts import Facts
 from bayeslogit.formula import FormulaSpec
+from bayeslogit.mode import Iteration, Mode, Road, Status
 from bayeslogit.resolved import ResolvedPrior, from_description
 from bayeslogit.separation import Recession
-from bayeslogit.solve import Iteration, Mode, Status
 from bayeslogit.steps import Factor
-from bayeslogit.target import Coordinates, Expansion
+from bayeslogit.subspace import Subspace
+from bayeslogit.target import Coordinates
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,13 @@ def _mode_to_dict(mode: Mode) -> dict[str, Any]:
     return {
         "beta": mode.beta,
         "center": mode.coordinates.center,
-        "local": asdict(mode.local),
+        "log_density": mode.log_density,
+        "score": mode.score,
+        "information": mode.information,
+        "information_error": mode.information_error,
+        "road": mode.road.value,
+        "n_sampled": mode.n_sampled,
+        "subspace": None if mode.subspace is None else asdict(mode.subspace),
         "status": mode.status.value,
         "message": mode.message,
         "decrement": mode.decrement,
@@ -75,10 +84,16 @@ def _mode_to_dict(mode: Mode) -> dict[str, Any]:
 
 
 def _mode_from_dict(record: Mapping[str, Any]) -> Mode:
-    factor, recession = record["factor"], record["recession"]
+    factor, recession, subspace = record["factor"], record["recession"], record["subspace"]
     return Mode(
         beta=record["beta"],
-        local=Expansion(**record["local"]),
+        log_density=record["log_density"],
+        score=record["score"],
+        information=record["information"],
+        information_error=record["information_error"],
+        road=Road(record["road"]),
+        n_sampled=record["n_sampled"],
+        subspace=None if subspace is None else _subspace(subspace),
         status=Status(record["status"]),
         message=record["message"],
         decrement=record["decrement"],
@@ -90,3 +105,8 @@ def _mode_from_dict(record: Mapping[str, Any]) -> Mode:
         recession=None if recession is None else Recession(**recession),
         notes=tuple(record["notes"]),
     )
+
+
+def _subspace(record: Mapping[str, Any]) -> Subspace:
+    kept, reduced = (np.asarray(record[key]).astype(np.intp) for key in ("kept", "reduced"))
+    return Subspace(kept, reduced, record["scale"], record["basis"], record["prior_information"])

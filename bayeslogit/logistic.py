@@ -65,6 +65,13 @@ def log_odds_terms(eta: Array, successes: Array, failures: Array) -> Terms:
     return Terms(successes * log_mu + failures * log_complement, successes * complement - failures * mu, near * far)
 
 
+def squared_residuals(eta: Array, successes: Array, failures: Array) -> Array:
+    """Squared residuals of every Bernoulli copy: successes left ``1 - mu``, failures left ``mu``."""
+    mu, complement = expit(eta), expit(-eta)
+    result: Array = successes * complement**2 + failures * mu**2
+    return result
+
+
 def variance(eta: Array) -> Array:
     """``mu (1 - mu)`` with an exact tail."""
     decay = np.exp(-np.abs(eta))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,24 +16,18 @@ from bayeslogit import fit_record, frames
 from bayeslogit.arrays import ArraySpec
 from bayeslogit.design import Design
 from bayeslogit.diagnostics import effective_parameters, prior_share
-from bayeslogit.errors import ArgumentError, DataError, FitError, FitWarning
+from bayeslogit.errors import ArgumentError, DataError, FitError
 from bayeslogit.facts import Facts
 from bayeslogit.formula import FormulaSpec
+from bayeslogit.mode import Mode, Status
 from bayeslogit.outcome import row_vector
-from bayeslogit.posterior.laplace import (
-    LaplacePosterior,
-    check_kind,
-    cluster_scatter,
-    likelihood_covariance,
-    sampling_covariance,
-)
+from bayeslogit.posterior.covariances import check_kind, coefficient_covariance, prior_information
+from bayeslogit.posterior.laplace import LaplacePosterior
 from bayeslogit.predict import Prediction, check_prob, fitted_columns, predict_probability, residual_columns
 from bayeslogit.resolved import ResolvedPrior
-from bayeslogit.solve import Mode, Status
 from bayeslogit.storage import write_record
 from bayeslogit.summary import Coefficients, coefficient_table, percent, tidy_columns
 from bayeslogit.table import Table
-from bayeslogit.target import LogPosterior, PriorTarget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,12 +96,12 @@ class Fit:
     @property
     def log_posterior(self) -> float:
         """Log likelihood plus normalised log prior at the mode (0 for flat columns), not divided by the evidence."""
-        return self.mode.expansion.log_density
+        return self.mode.log_density
 
     @property
     def log_likelihood(self) -> float:
         """At the mode, on the sum scale, without the binomial constant."""
-        return self.mode.expansion.log_density - self.prior.log_density(self.mode.beta)
+        return self.mode.log_density - self.prior.log_density(self.mode.beta)
 
     @property
     def log_evidence(self) -> float:
@@ -116,15 +109,16 @@ class Fit:
 
         NaN when the fit has no finite covariance. It is off by up to several nats when rows are few per column.
         """
-        factor = self.posterior.factor
-        if factor is None:
-            return float("nan")
-        return self.log_posterior + 0.5 * len(self.columns) * float(np.log(2.0 * np.pi)) - 0.5 * factor.log_determinant
+        constant = 0.5 * len(self.columns) * float(np.log(2.0 * np.pi))
+        return self.log_posterior + constant - 0.5 * self.posterior.log_determinant
 
     @property
     def effective_parameters(self) -> float:
         """``p - tr[(H+L)^-1 L]``: how many coefficients the data, not the prior, decide."""
-        return effective_parameters(self.posterior.factor, self._prior_information)
+        factor = self.posterior.factor
+        if factor is None:
+            return float("nan")
+        return effective_parameters(factor, prior_information(self.mode, self.prior))
 
     @cached_property
     def params(self) -> pd.Series[float]:
@@ -179,9 +173,8 @@ class Fit:
         if groups is not None and kind != "robust":
             raise ArgumentError(f"groups= belongs to kind='robust', not to kind={kind!r}.")
         picked = self._picked(terms)
-        full = self._covariance(kind, groups)
         names = [self.columns[j] for j in picked]
-        return frames.matrix(full[np.ix_(picked, picked)], names, names)
+        return frames.matrix(self._covariance(kind, groups, picked), names, names)
 
     def _picked(self, terms: Sequence[str] | None) -> list[int]:
         p = len(self.columns)
@@ -197,28 +190,17 @@ class Fit:
             raise ArgumentError(f"cov_params(terms=...): no columns {', '.join(unknown[:8])} in this fit.")
         return [self.columns.index(name) for name in terms]
 
-    def _covariance(self, kind: str, groups: ArrayLike | None) -> Array:
-        if kind == "posterior":
-            return self.posterior.covariance()
-        if kind == "likelihood":
-            warnings.warn(
-                "kind='likelihood' leaves the prior out: it is not the covariance of this fit's estimates.",
-                FitWarning,
-                stacklevel=3,
-            )
-            return likelihood_covariance(self._likelihood_information, self.mode.coordinates)
-        if kind == "frequentist":
-            return sampling_covariance(self.posterior, self._likelihood_information)
-        design = self._data("cov_params(kind='robust')")
-        target, gamma = LogPosterior(design, self.prior), self._gamma
-        if groups is None:
-            return sampling_covariance(self.posterior, target.scatter(gamma))
-        return sampling_covariance(self.posterior, cluster_scatter(target, gamma, design.group_codes(groups)))
+    def _covariance(self, kind: str, groups: ArrayLike | None, picked: Sequence[int]) -> Array:
+        def data() -> Design:
+            return self._data("cov_params(kind='robust')")
+
+        return coefficient_covariance(kind, self.mode, self.posterior, self.prior, picked, design=data, groups=groups)
 
     def conf_int(self, prob: float = 0.95, kind: str = "posterior") -> pd.DataFrame:
         """Equal-tailed intervals: mode +- z sd, columns "lower" and "upper"."""
         check_kind(kind)
-        sd = self.posterior.sd if kind == "posterior" else np.sqrt(np.diag(self._covariance(kind, None)))
+        p = len(self.columns)
+        sd = self.posterior.sd if kind == "posterior" else np.sqrt(np.diag(self._covariance(kind, None, range(p))))
         lower, upper = self._interval(prob, sd)
         return frames.matrix(np.column_stack([lower, upper]), self.columns, ["lower", "upper"])
 
@@ -375,19 +357,6 @@ class Fit:
         if self.design is None:
             raise FitError(f"{what} needs the data, which a saved fit does not hold. Fit again, or pass new rows.")
         return self.design
-
-    @property
-    def _gamma(self) -> Array:
-        return self.mode.coordinates.gamma(self.mode.beta)
-
-    @cached_property
-    def _prior_information(self) -> Array:
-        """Of the prior at the mode, in working coordinates, shape (p, p)."""
-        return PriorTarget(self.prior, self.mode.coordinates).expand(self._gamma).information
-
-    @property
-    def _likelihood_information(self) -> Array:
-        return self.mode.local.information - self._prior_information
 
     def __str__(self) -> str:
         return str(self.summary())

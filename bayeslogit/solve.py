@@ -1,156 +1,64 @@
-"""Find the mode: one loop of Newton steps, safeguarded, stopped by a certificate in posterior sds.
+"""Find the mode: the choice of a road to it, and the roads for large data.
 
-A step is taken whole when the log density agrees with it, shortened when not; where the curvature has died (rows fitted
-to hundreds of log-odds) a step of the majorant quadratic, which cannot go downhill, takes over. The loop ends when the
-Newton decrement, the distance to the mode in posterior sds, is below ``tol`` *and* the step would move no row by much:
-on separated data the first alone is met at some arbitrary large coefficient, which is how others come to report one.
+Every road ends with the same certificate: the Newton decrement, in posterior sds, is below ``tol``, the next step would
+move no row by much, and the information that the standard errors rest on is that at the mode, to six digits.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import StrEnum
-from functools import cached_property
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.errors import ArgumentError
-from bayeslogit.existence import not_identified, separated, single_class, too_few_rows
+from bayeslogit.existence import single_class, too_few_rows
 from bayeslogit.logistic import logit
-from bayeslogit.separation import Recession, recession_direction
-from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor, root_factor
-from bayeslogit.target import Coordinates, Expansion, LogPosterior
+from bayeslogit.mode import Mode, Road, Status
+from bayeslogit.newton import POLISHED, SETTLED, Search, newton
+from bayeslogit.quasi_newton import Climb, climb
+from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor
+from bayeslogit.subsample import Start, sample_size, sample_start
+from bayeslogit.target import Expansion, LogPosterior
+from bayeslogit.wide import is_wide, reduce_wide
 
 Array = NDArray[np.float64]
 
-# A Newton step that moves some row by more than this many log-odds is rounding noise over a dead curvature: not tried.
-_FAR = 1e6
-# With |l'''| <= l'' the information changes by at most a factor e^D over a step that moves no row by more than D.
-_SETTLED = 1e-3
-# A decrement this small with rows that still move by this much is what separated data look like.
-_MOVING = 0.5
-_SEPARATION_HINT = 1e-2
-# Steps after which rows that still move are a reason to ask too.
-_PATIENCE = 12
-_ARMIJO = 1e-4
-_SHORTEST = 1.0 / 16.0
+# Below this many numbers in the design a whole Newton step costs less than choosing something cleverer.
+_LARGE = 1 << 18
+# Columns from which on three informations cost more than one and eight gradients (measured; benchmarks/README.md).
+_COSTLY_INFORMATION = 200
+# A sub-sample of more than this share of the rows costs as much as all of them.
+_LARGEST_SHARE = 8
+_MOST_GRADIENTS = 40
+_MOST_CHORDS = 8
+# e^D - 1 above which the information is formed again at the mode: standard errors are right to half of it.
+_EXACT = 1e-6
 
 
-class Status(StrEnum):
-    """How the search for the mode ended."""
-
-    CONVERGED = "converged"
-    NO_FINITE_MODE = "no finite mode"
-    SINGLE_CLASS = "single class"
-    NOT_POSITIVE_DEFINITE = "not positive definite"
-    ITERATION_LIMIT = "iteration limit"
-
-
-@dataclass(frozen=True)
-class Iteration:
-    """One line of the trace: log posterior, decrement (posterior sds), and the largest move of a row (log-odds)."""
-
-    log_density: float
-    decrement: float
-    reach: float
-    step: str
+def choose_road(target: LogPosterior, covariance: bool = True) -> Road:
+    """Which algorithm finds this mode soonest; every one of them finds the same."""
+    n, p = target.design.source.n_rows, len(target.design.columns)
+    if is_wide(target):
+        return Road.WIDE
+    if target.design.source.stored < _LARGE:
+        return Road.NEWTON
+    if p >= _COSTLY_INFORMATION:
+        return Road.ONE_INFORMATION if covariance else Road.GRADIENTS
+    return Road.SAMPLE_THEN_NEWTON if _LARGEST_SHARE * sample_size(n, p) <= n else Road.NEWTON
 
 
-@dataclass(frozen=True)
-class Mode:
-    """Where the search ended, and how.
-
-    Attributes
-    ----------
-    beta : array, shape (p,)
-        The mode, or the last iterate if ``status`` is not "converged"; in the user's columns.
-    local : Expansion
-        Of the log posterior at ``beta``, in working coordinates; `expansion` is the same in the user's columns.
-    status : Status
-        How the search ended.
-    message : str
-        The same in a sentence that names columns and says what to do.
-    decrement : float
-        Distance to the mode in posterior sds, by the quadratic model at ``beta``.
-    n_passes, n_hessians : int
-        Passes over the data, and how many of them formed an information matrix.
-    trace : tuple of Iteration
-    coordinates : Coordinates
-        The centring in which the search ran.
-    factor : Factor or None
-        Of the information in working coordinates; None when the status leaves no finite covariance.
-    recession : Recession or None
-        The direction along which there is no finite mode.
-    notes : tuple of str
-        What a reader should know although the search converged.
-    """
-
-    beta: Array
-    local: Expansion
-    status: Status
-    message: str
-    decrement: float
-    n_passes: int
-    n_hessians: int
-    trace: tuple[Iteration, ...]
-    coordinates: Coordinates
-    factor: Factor | None
-    recession: Recession | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def converged(self) -> bool:
-        return self.status is Status.CONVERGED
-
-    @cached_property
-    def expansion(self) -> Expansion:
-        """Of the log posterior at ``beta``, in the user's columns."""
-        return self.coordinates.expansion(self.local)
-
-
-@dataclass
-class _Search:
-    """The state of one search: where it is, and what it has cost."""
-
-    target: LogPosterior
-    gamma: Array
-    state: Expansion
-    passes: int = 1
-    informations: int = 1
-    overlap_proved: bool = False
-    identified: bool = False
-
-    def factor(self) -> Factor | None:
-        """Of the information here; by QR of the rows when Cholesky would lose digits."""
-        found = cholesky_factor(self.state.information)
-        if found is not None and found.smallest_pivot >= WELL_CONDITIONED:
-            return found
-        if self.gamma.size > 4000:
-            return found
-        self.passes += 1
-        self.informations += 1
-        return root_factor(self.target.root(self.gamma))
-
-    def reach(self, direction: Array) -> float:
-        self.passes += 1
-        return self.target.reach(direction)
-
-    def majorant_step(self) -> Array | None:
-        self.passes += 1
-        self.informations += 1
-        factor = cholesky_factor(self.target.majorant(self.gamma))
-        return None if factor is None else factor.solve(self.state.score)
-
-    def try_at(self, gamma: Array) -> Expansion:
-        self.passes += 1
-        self.informations += 1
-        return self.target.expand(gamma)
-
-
-def find_mode(target: LogPosterior, *, start: Array | None = None, tol: float = 1e-6, max_iter: int = 200) -> Mode:
+def find_mode(
+    target: LogPosterior,
+    *,
+    start: Array | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 200,
+    covariance: bool = True,
+    road: Road | None = None,
+) -> Mode:
     """The mode of a log posterior, with a certificate.
 
     Parameters
@@ -162,6 +70,10 @@ def find_mode(target: LogPosterior, *, start: Array | None = None, tol: float = 
         Largest accepted Newton decrement, in posterior sds.
     max_iter : int
         Most Newton steps.
+    covariance : bool
+        Whether the information at the mode is wanted too; without it `Mode.factor` is None.
+    road : Road, optional
+        Instead of `choose_road`.
 
     Returns
     -------
@@ -172,17 +84,21 @@ def find_mode(target: LogPosterior, *, start: Array | None = None, tol: float = 
         raise ArgumentError(f"tol={tol!r}: the largest Newton decrement, in posterior sds, must lie between 0 and 1.")
     if not _between(max_iter, 0, math.inf):
         raise ArgumentError(f"max_iter={max_iter!r}: a whole number of at least one step is needed.")
-    gamma = _start(target) if start is None else target.coordinates.gamma(np.asarray(start, dtype=np.float64))
-    search = _Search(target, gamma, target.expand(gamma))
-    refusal = _no_mode_at_once(search)
-    return refusal if refusal is not None else _iterate(search, tol, int(max_iter))
+    road = choose_road(target, covariance) if road is None else road
+    if road is Road.WIDE:
+        wide = reduce_wide(target)
+        found = wide.lift(find_mode(wide.target, tol=tol, max_iter=max_iter, road=Road.NEWTON))
+    else:
+        gamma = _null_model(target) if start is None else target.coordinates.gamma(np.asarray(start, dtype=np.float64))
+        found = _no_mode_at_once(target, gamma, road) or _walk(target, gamma, road, tol, int(max_iter))
+    return found if covariance else replace(found, factor=None, information=None, subspace=None)
 
 
 def _between(value: object, low: float, high: float) -> bool:
     return isinstance(value, Real) and bool(low < float(value) < high)
 
 
-def _start(target: LogPosterior) -> Array:
+def _null_model(target: LogPosterior) -> Array:
     """Zero slopes, and the intercept that fits the overall event rate at the mean offset."""
     tally = target.design.tally
     gamma = np.zeros(len(target.design.columns))
@@ -191,144 +107,85 @@ def _start(target: LogPosterior) -> Array:
     return gamma
 
 
-def _iterate(search: _Search, tol: float, max_iter: int) -> Mode:
-    trace: list[Iteration] = []
-    for _ in range(max_iter):
-        factor = search.factor()
-        if (factor is None or factor.smallest_pivot < WELL_CONDITIONED) and not search.identified:
-            search.passes += 1
-            refusal = not_identified(search.target, search.gamma)
-            if refusal is not None:
-                return _mode(search, Status.NOT_POSITIVE_DEFINITE, refusal, math.inf, trace, None)
-            search.identified = True
-        if factor is None:
-            decrement, reach = math.inf, math.inf
-            direction = np.zeros_like(search.gamma)
-        else:
-            direction = factor.solve(search.state.score)
-            decrement = math.sqrt(max(float(direction @ search.state.score), 0.0))
-            reach = search.reach(direction)
-        if decrement <= tol and reach <= _SETTLED:
-            trace.append(Iteration(search.state.log_density, decrement, reach, "none"))
-            return _end(search, factor, Status.CONVERGED, decrement, trace)
-        suspect = decrement < _SEPARATION_HINT or reach > _FAR or len(trace) >= _PATIENCE
-        if suspect and reach > _MOVING and not search.overlap_proved and bool(search.target.prior.flat.any()):
-            recession = recession_direction(search.target.design, search.target.prior)
-            if recession is not None:
-                words = separated(search.target, recession)
-                return _mode(search, Status.NO_FINITE_MODE, words, decrement, trace, None, recession)
-            search.overlap_proved = True
-        if _at_rounding_floor(trace, decrement, reach):
-            status = Status.CONVERGED if decrement <= max(tol, 1e-6) else Status.ITERATION_LIMIT
-            return _end(search, factor, status, decrement, trace, floor=True, tol=tol)
-        kind = _advance(search, direction, decrement, reach)
-        trace.append(Iteration(search.state.log_density, decrement, reach, kind))
-        if kind == "stuck":
-            near = decrement <= max(tol, 1e-6) and reach <= _MOVING
-            status = Status.CONVERGED if near else Status.ITERATION_LIMIT
-            return _end(search, factor, status, decrement, trace, floor=True, tol=tol)
-    decrement = trace[-1].decrement if trace else math.inf
-    return _end(search, search.factor(), Status.ITERATION_LIMIT, decrement, trace, tol=tol)
+def _walk(target: LogPosterior, gamma: Array, road: Road, tol: float, max_iter: int) -> Mode:
+    if road is Road.NEWTON:
+        return newton(_search(target, gamma, road), tol, max_iter)
+    start = _start(target, gamma)
+    if start is None or road is Road.SAMPLE_THEN_NEWTON:
+        search = _search(target, gamma if start is None else start.gamma, road)
+        search.sampled = 0 if start is None else start.rows
+        return newton(search, tol, max_iter)
+    return _few_informations(target, start, road, tol, max_iter)
 
 
-def _advance(search: _Search, direction: Array, decrement: float, reach: float) -> str:
-    """Move: a Newton step shortened until the log density agrees, or else a majorant step. Returns what was done."""
-    here = search.state.log_density
-    slack = 1e-13 * (1.0 + abs(here))
-    length = 1.0
-    while reach <= _FAR and length >= _SHORTEST:
-        gamma = search.gamma + length * direction
-        there = search.try_at(gamma)
-        if there.log_density >= here + _ARMIJO * length * decrement**2 - slack:
-            search.gamma, search.state = gamma, there
-            return "newton" if length == 1.0 else f"newton x {length:g}"
-        length /= 2.0
-    step = search.majorant_step()
-    if step is None:
-        return "stuck"
-    gamma = search.gamma + step
-    there = search.try_at(gamma)
-    if not there.log_density >= here - slack:
-        return "stuck"
-    search.gamma, search.state = gamma, there
-    return "majorant"
+def _search(target: LogPosterior, gamma: Array, road: Road) -> Search:
+    return Search(target, gamma, target.expand(gamma), road)
 
 
-def _at_rounding_floor(trace: list[Iteration], decrement: float, reach: float) -> bool:
-    """Whether whole Newton steps have stopped shrinking the decrement, so close in that only rounding can be why."""
-    if len(trace) < 2 or reach > 1e-2 or decrement > 1e-3:
-        return False
-    last = trace[-2:]
-    return all(line.step == "newton" and line.decrement < 1e-3 for line in last) and decrement >= 0.5 * min(
-        line.decrement for line in last
-    )
+def _start(target: LogPosterior, gamma: Array) -> Start | None:
+    """From a sub-sample; where one would cost as much as all rows, from these at the null model."""
+    n, p = target.design.source.n_rows, gamma.size
+    rows = min(sample_size(n, p), n // _LARGEST_SHARE)
+    if rows >= 10 * p:
+        return sample_start(target, gamma, rows)
+    factor = cholesky_factor(target.expand(gamma).information)
+    return None if factor is None else Start(gamma, factor, 0)
 
 
-def _end(
-    search: _Search,
-    factor: Factor | None,
-    status: Status,
-    decrement: float,
-    trace: list[Iteration],
-    *,
-    floor: bool = False,
-    tol: float = 0.0,
-) -> Mode:
-    notes: list[str] = []
-    message = f"Converged: {decrement:.1e} posterior sd from the mode after {len(trace)} steps."
-    if floor and status is Status.CONVERGED and decrement > tol:
-        notes.append(
-            f"The search stopped at the limit of double precision, {decrement:.1e} sd from the mode (asked: {tol:g})."
-        )
-    if status is Status.ITERATION_LIMIT:
-        why = "rounding error" if floor else f"the limit of {len(trace)} steps"
-        message = (
-            f"Not converged: stopped by {why}, {decrement:.1e} posterior sd from the mode (asked: {tol:g}). "
-            "The data may be nearly separated or nearly collinear; "
-            "give the terms a proper prior, rescale, or raise max_iter."
-        )
-    if factor is not None and status is Status.CONVERGED and factor.smallest_pivot < 1e-10:
-        notes.append(
-            "The columns are nearly collinear "
-            f"(one keeps only a share of {factor.smallest_pivot:.0e} of its variance given the others)."
-        )
-    return _mode(search, status, message, decrement, trace, factor, notes=tuple(notes))
+def _few_informations(target: LogPosterior, start: Start, road: Road, tol: float, max_iter: int) -> Mode:
+    """Gradient steps in the metric of the start; then, unless only the mode is wanted, one information and chords."""
+    near = climb(target, start.gamma, target.slope(start.gamma), start.metric, enough=0.3 * tol, most=_MOST_GRADIENTS)
+    informations = int(start.rows == 0)
+    unformed = Expansion(near.slope.log_density, near.slope.score, np.empty((0, 0)))
+    search = Search(target, near.gamma, unformed, road, 1 + near.passes + informations, informations, start.rows)
+    search.trace = list(near.trace)
+    if road is Road.GRADIENTS:
+        if near.arrived and float(search.reach(near.direction)[0]) <= SETTLED:
+            return search.end(Status.CONVERGED, _arrived(near, search), near.decrement)
+        return _fall_back(search, tol, max_iter)
+    search.state = search.try_at(near.gamma)
+    factor = search.factor()
+    if not near.arrived or factor is None or factor.smallest_pivot < WELL_CONDITIONED:
+        return newton(search, tol, max_iter)
+    done = climb(target, near.gamma, near.slope, factor, enough=min(tol, POLISHED), most=_MOST_CHORDS)
+    search.trace += list(done.trace)
+    search.passes += done.passes
+    moved, reach = (float(value) for value in search.reach(done.gamma - near.gamma, done.direction))
+    if done.decrement > tol or reach > SETTLED:
+        return _fall_back(search, tol, max_iter)
+    return _settle(search, done, factor, moved)
 
 
-def _mode(
-    search: _Search,
-    status: Status,
-    message: str,
-    decrement: float,
-    trace: list[Iteration] | tuple[Iteration, ...],
-    factor: Factor | None,
-    recession: Recession | None = None,
-    notes: tuple[str, ...] = (),
-) -> Mode:
-    coordinates = search.target.coordinates
-    return Mode(
-        beta=coordinates.beta(search.gamma),
-        local=search.state,
-        status=status,
-        message=message,
-        decrement=decrement,
-        n_passes=search.passes,
-        n_hessians=search.informations,
-        trace=tuple(trace),
-        coordinates=coordinates,
-        factor=factor,
-        recession=recession,
-        notes=notes,
-    )
+def _settle(search: Search, done: Climb, factor: Factor, moved: float) -> Mode:
+    """The end of the search; the information is formed again if the rows have moved since."""
+    search.gamma = done.gamma
+    search.information_error = math.expm1(moved)
+    search.state = Expansion(done.slope.log_density, done.slope.score, search.state.information)
+    if search.information_error > _EXACT:
+        search.state = search.try_at(done.gamma)
+        search.information_error = 0.0
+        factor = search.factor() or factor
+    return search.end(Status.CONVERGED, _arrived(done, search), done.decrement, factor)
 
 
-def _no_mode_at_once(search: _Search) -> Mode | None:
+def _arrived(done: Climb, search: Search) -> str:
+    search.note(done.decrement, math.nan, "none")
+    return f"Converged: {done.decrement:.1e} posterior sd from the mode after {len(search.trace) - 1} steps."
+
+
+def _fall_back(search: Search, tol: float, max_iter: int) -> Mode:
+    """Newton steps from where the gradient steps ended."""
+    search.state = search.try_at(search.gamma)
+    return newton(search, tol, max_iter)
+
+
+def _no_mode_at_once(target: LogPosterior, gamma: Array, road: Road) -> Mode | None:
     """Single class with a free intercept, or more free columns than rows: no search can help."""
-    one_class = single_class(search.target)
+    one_class = single_class(target)
     if one_class is not None:
         message, recession = one_class
-        return _mode(search, Status.SINGLE_CLASS, message, math.inf, (), None, recession)
-    message_or_none = too_few_rows(search.target)
-    if message_or_none is None:
+        return _search(target, gamma, road).end(Status.SINGLE_CLASS, message, math.inf, recession=recession)
+    too_few = too_few_rows(target)
+    if too_few is None:
         return None
-    return _mode(search, Status.NOT_POSITIVE_DEFINITE, message_or_none, math.inf, (), None)
+    return _search(target, gamma, road).end(Status.NOT_POSITIVE_DEFINITE, too_few, math.inf)

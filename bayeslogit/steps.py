@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg.lapack import dtrtri
 
 Array = NDArray[np.float64]
 
@@ -58,6 +59,11 @@ class Factor:
         result: Array = solve_triangular(self.R, b / self.scale, trans="T", check_finite=False)
         return result
 
+    def whiten_rows(self, rows: Array) -> Array:
+        """``Z`` with ``Z'Z = A H^-1 A'`` for rows A, shape (p, k)."""
+        result: Array = solve_triangular(self.R, (rows / self.scale).T, trans="T", check_finite=False)
+        return result
+
     def unwhiten(self, z: Array) -> Array:
         """``b`` with covariance ``H^-1`` if ``z`` is standard normal; z of shape (p,) or (p, draws)."""
         scale = self.scale if z.ndim == 1 else self.scale[:, None]
@@ -69,6 +75,12 @@ class Factor:
         """``H^-1``, shape (p, p)."""
         half = solve_triangular(self.R, np.eye(self.scale.size), check_finite=False) / self.scale[:, None]
         return half @ half.T
+
+    def coordinate_variances(self) -> Array:
+        """The diagonal of ``H^-1``, shape (p,): squared lengths of the rows of R^-1."""
+        half, _ = dtrtri(self.R)
+        result: Array = np.square(half).sum(axis=1) / np.square(self.scale)
+        return result
 
     def variances(self, rows: Array) -> Array:
         """``a' H^-1 a`` of each row a, shape (k,); the inverse is never formed."""

@@ -8,6 +8,7 @@ it only keeps the information well conditioned when a column's mean is large bes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from bayeslogit.design import Design
-from bayeslogit.logistic import log_odds_terms, majorant_variance, variance
+from bayeslogit.logistic import log_odds_terms, majorant_variance, squared_residuals, variance
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 from bayeslogit.sources.memory import Block
 
@@ -45,6 +46,23 @@ class Expansion:
 
 
 @dataclass(frozen=True)
+class Slope:
+    """A log density to first order; two of them add.
+
+    Attributes
+    ----------
+    log_density : float
+    score : array, shape (p,)
+    """
+
+    log_density: float
+    score: Array
+
+    def __add__(self, other: Slope) -> Slope:
+        return Slope(self.log_density + other.log_density, self.score + other.score)
+
+
+@dataclass(frozen=True)
 class Root:
     """An upper triangular R with R'R the information of some rows; two of them add by one more QR."""
 
@@ -61,12 +79,12 @@ class Root:
 
 @dataclass(frozen=True)
 class Largest:
-    """A maximum that adds."""
+    """Maxima that add."""
 
-    value: float
+    values: Array
 
     def __add__(self, other: Largest) -> Largest:
-        return self if self.value >= other.value else other
+        return Largest(np.maximum(self.values, other.values))
 
 
 @dataclass(frozen=True)
@@ -111,13 +129,20 @@ class Coordinates:
         result[:, 0] -= left[:, 1:] @ self.center
         return result
 
+    def slope(self, local: Slope) -> Slope:
+        """A slope in gamma, as one in beta."""
+        if self.center is None:
+            return local
+        score = local.score.copy()
+        score[1:] += self.center * local.score[0]
+        return Slope(local.log_density, score)
+
     def expansion(self, local: Expansion) -> Expansion:
         """An expansion in gamma, as one in beta."""
         if self.center is None:
             return local
         # gamma = C beta with C = [[1, center], [0, I]]: score_beta = C' score, information_beta = C' H C.
-        score = local.score.copy()
-        score[1:] += self.center * local.score[0]
+        score = self.slope(Slope(local.log_density, local.score)).score
         half = local.information.copy()
         half[:, 1:] += np.outer(local.information[:, 0], self.center)
         information = half.copy()
@@ -133,6 +158,12 @@ def _expansion(block: Block, gamma: Array, center: Array | None) -> Expansion:
     )
 
 
+def _slope(block: Block, gamma: Array, center: Array | None) -> Slope:
+    X = block.X.centered(center)
+    terms = log_odds_terms(X.predict(gamma) + block.offset, block.successes, block.failures)
+    return Slope(float(terms.log_density.sum()), X.score(terms.residual))
+
+
 def _majorant(block: Block, gamma: Array, center: Array | None) -> Array:
     X = block.X.centered(center)
     return X.information(block.count * majorant_variance(X.predict(gamma) + block.offset))
@@ -145,18 +176,22 @@ def _root(block: Block, gamma: Array, center: Array | None, majorant: bool) -> R
     return Root.of(np.sqrt(weight)[:, None] * X.toarray())
 
 
-def _reach(block: Block, direction: Array, center: Array | None) -> Largest:
-    moved = np.abs(block.X.centered(center).predict(direction))
-    return Largest(float(np.max(moved, where=block.count > 0.0, initial=0.0)))
+def _reach(block: Block, directions: Sequence[Array], center: Array | None) -> Largest:
+    X, used = block.X.centered(center), block.count > 0.0
+    return Largest(
+        np.array([np.max(np.abs(X.predict(each)), where=used, initial=0.0) for each in directions], dtype=np.float64)
+    )
 
 
 def _scatter(block: Block, gamma: Array, center: Array | None) -> Array:
-    """Squared residuals of every Bernoulli copy: y copies left 1 - mu, m - y copies left mu."""
     X = block.X.centered(center)
-    eta = X.predict(gamma) + block.offset
-    one = log_odds_terms(eta, np.ones_like(eta), np.zeros_like(eta)).residual
-    zero = log_odds_terms(eta, np.zeros_like(eta), np.ones_like(eta)).residual
-    return X.information(block.successes * one**2 + block.failures * zero**2)
+    return X.information(squared_residuals(X.predict(gamma) + block.offset, block.successes, block.failures))
+
+
+def _unit_rows(columns: Sequence[int], p: int) -> Array:
+    rows = np.zeros((len(columns), p))
+    rows[np.arange(len(columns)), list(columns)] = 1.0
+    return rows
 
 
 @dataclass(frozen=True)
@@ -175,37 +210,48 @@ class PriorTarget:
             if not term.proper:
                 continue
             plain = term.map is None and (self.coordinates.center is None or 0 not in term.columns or p == 1)
-            rows = None if plain else np.eye(p)[list(term.columns)] if term.map is None else term.map
+            rows = None if plain else _unit_rows(term.columns, p) if term.map is None else term.map
             result.append((term, None if rows is None else self.coordinates.functions(rows)))
         return tuple(result)
 
-    def expand(self, gamma: Array) -> Expansion:
-        """The normalised log prior at ``gamma``, to second order."""
-        p = gamma.size
-        value, score, information = 0.0, np.zeros(p), np.zeros((p, p))
+    def slope(self, gamma: Array) -> Slope:
+        """The normalised log prior at ``gamma``, to first order."""
+        value, score = 0.0, np.zeros(gamma.size)
+        for term, rows in self._terms:
+            u = gamma[list(term.columns)] if rows is None else rows @ gamma
+            value += term.density.log_density(u, **term.parameters)
+            slope = term.density.score(u, **term.parameters)
+            if rows is None:
+                score[list(term.columns)] += slope
+            else:
+                score += rows.T @ slope
+        return Slope(value, score)
+
+    def information(self, gamma: Array) -> Array:
+        """Minus the second derivative of the log prior at ``gamma``, shape (p, p)."""
+        information = np.zeros((gamma.size, gamma.size))
         for term, rows in self._terms:
             index = list(term.columns)
             u = gamma[index] if rows is None else rows @ gamma
-            density = term.density
-            value += density.log_density(u, **term.parameters)
-            slope = density.score(u, **term.parameters)
-            curve = density.information(u, **term.parameters)
+            curve = term.density.information(u, **term.parameters)
             if rows is not None:
-                score += rows.T @ slope
                 information += rows.T @ (curve @ rows if curve.ndim == 2 else curve[:, None] * rows)
             elif curve.ndim == 2:
-                score[index] += slope
                 information[np.ix_(index, index)] += curve
             else:
-                score[index] += slope
                 information[index, index] += curve
-        return Expansion(value, score, information)
+        return information
+
+    def expand(self, gamma: Array) -> Expansion:
+        """The normalised log prior at ``gamma``, to second order."""
+        slope = self.slope(gamma)
+        return Expansion(slope.log_density, slope.score, self.information(gamma))
 
     def roots(self, gamma: Array) -> list[Root]:
         """Of the information of each term."""
         result = []
         for term, rows in self._terms:
-            A = np.eye(gamma.size)[list(term.columns)] if rows is None else rows
+            A = _unit_rows(term.columns, gamma.size) if rows is None else rows
             curve = term.density.information(A @ gamma, **term.parameters)
             half = np.linalg.cholesky(curve).T if curve.ndim == 2 else np.diag(np.sqrt(curve))
             result.append(Root.of(half @ A))
@@ -214,13 +260,24 @@ class PriorTarget:
 
 @dataclass(frozen=True)
 class LogPosterior:
-    """Log likelihood of a design plus a resolved prior, as a function of the working coordinates gamma."""
+    """Log likelihood of a design plus a resolved prior, as a function of the working coordinates gamma.
+
+    Attributes
+    ----------
+    design : Design
+    prior : ResolvedPrior
+    at : Coordinates, optional
+        The centring to use instead of the design's own means.
+    """
 
     design: Design
     prior: ResolvedPrior
+    at: Coordinates | None = None
 
     @cached_property
     def coordinates(self) -> Coordinates:
+        if self.at is not None:
+            return self.at
         return Coordinates(self.design.moments.mean if self.design.has_intercept else None)
 
     @cached_property
@@ -239,17 +296,21 @@ class LogPosterior:
         """The log posterior at ``gamma``, to second order: one pass."""
         return self.likelihood(gamma) + self.prior_target.expand(gamma)
 
+    def slope(self, gamma: Array) -> Slope:
+        """The log posterior at ``gamma``, to first order: one pass."""
+        return self.design.reduce(_slope, gamma, self._center) + self.prior_target.slope(gamma)
+
     def majorant(self, gamma: Array) -> Array:
         """Information of a quadratic that touches the log posterior at ``gamma`` and lies below it: one pass."""
-        return self.design.reduce(_majorant, gamma, self._center) + self.prior_target.expand(gamma).information
+        return self.design.reduce(_majorant, gamma, self._center) + self.prior_target.information(gamma)
 
     def root(self, gamma: Array, *, majorant: bool = False) -> Array:
         """Triangular R with R'R the information at ``gamma``, found without forming it: one pass, shape (<= p, p)."""
         return sum(self.prior_target.roots(gamma), self.design.reduce(_root, gamma, self._center, majorant)).factor
 
-    def reach(self, direction: Array) -> float:
-        """The largest change of any row's log-odds along ``direction``."""
-        return self.design.reduce(_reach, direction, self._center).value
+    def reach(self, *directions: Array) -> Array:
+        """The largest change of any row's log-odds along each direction: one pass."""
+        return self.design.reduce(_reach, directions, self._center).values
 
     def scatter(self, gamma: Array) -> Array:
         """``sum w_i r_i^2 x_i x_i'`` over expanded rows, shape (p, p)."""

@@ -559,6 +559,8 @@ def test_a_search_counts_its_passes(simulated):
     X, y = simulated(200, [1.0, -0.5])
     made = design(X, y)
     mode = bl.fit(made, prior="rstanarm").mode
-    # One pass to start; a reach and an expansion for each step; the last step is only measured.
-    steps = len(mode.trace) - 1
-    assert mode.n_passes == 2 + 2 * steps and mode.n_hessians == 1 + steps
+    # One pass to start, one for each step, one to see that the last step moves no row; a chord needs no information.
+    kinds = [line.step for line in mode.trace]
+    steps, chords = kinds.count("newton"), kinds.count("chord")
+    assert kinds == ["newton"] * steps + ["chord"] * chords + ["none"] and steps >= 3
+    assert mode.n_passes == 2 + steps + chords and mode.n_hessians == 1 + steps

@@ -157,6 +157,11 @@ class OddChunks:
 
     inner: Any
     sizes: tuple[int, ...]
+    compiled = False
+
+    @property
+    def stored(self) -> int:
+        return self.inner.stored
 
     @property
     def n_rows(self) -> int:
@@ -178,6 +183,8 @@ class CsvChunks:
     path: Path
     lines: int
     n_rows: int
+    stored: int = 180
+    compiled: bool = False
 
     def blocks(self) -> Iterator[Block]:
         start = 0

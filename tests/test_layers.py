@@ -17,15 +17,18 @@ import pytest
 ROOT = Path(__file__).parent.parent / "bayeslogit"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "densities", "logistic", "plaintext", "table", "marks", "svg", "chart"),
+    ("errors", "densities", "logistic", "plaintext", "table", "marks", "svg", "chart", "kernels", "workers"),
     (
         *("sources", "sources.matrix", "sources.memory", "data", "outcome", "arrays"),
         *("formula_guard", "coding", "factors", "formula", "design"),
         *("resolved", "_priors", "presets", "datasets", "datasets._facts"),
     ),
     ("target", "facts"),
-    ("separation", "steps", "existence", "solve"),
-    ("diagnostics", "posterior", "posterior.laplace", "posterior.nuts"),
+    (
+        *("separation", "steps", "existence", "subspace", "mode", "newton"),
+        *("quasi_newton", "subsample", "wide", "solve"),
+    ),
+    ("diagnostics", "posterior", "posterior.laplace", "posterior.covariances", "posterior.nuts"),
     ("predict", "summary", "calibration"),
     ("frames", "storage", "fit_record", "results", "_fit"),
     ("estimator", "render", "_report", "cli", "__main__"),
@@ -46,6 +49,7 @@ OUTSIDE: dict[str, set[str]] = {
     "posterior.nuts": {"arviz", "pymc", "pytensor"},
     "frames": {"narwhals", "pandas"},
     "chart": {"matplotlib"},
+    "kernels": {"numba"},
     "render.html": {"jinja2", "markupsafe"},
     "render.terminal": {"rich"},
 }

@@ -176,10 +176,10 @@ def test_a_fit_is_where_the_score_vanishes_and_shares_are_shares(d, scale):
     share = f.prior_share.to_numpy()
     assert np.all((share > 0) & (share <= 1))
     assert 0 < f.effective_parameters < len(f.columns)
-    score = f.mode.expansion.score
+    score = f.mode.slope.score
     assume(np.abs(d.X).max() < 10)
     assert np.max(np.abs(score) * f.bse.to_numpy()) < 1e-7
-    assert f.log_posterior == f.mode.expansion.log_density
+    assert f.log_posterior == f.mode.slope.log_density
 
 
 @given(data(), st.floats(0.5, 0.99), st.sampled_from(["mean", "mode"]))

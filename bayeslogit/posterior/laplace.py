@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bayeslogit.errors import ArgumentError, FitError
-from bayeslogit.logistic import log_odds_terms
-from bayeslogit.solve import Mode
+from bayeslogit.errors import FitError
+from bayeslogit.mode import Mode
 from bayeslogit.sources.matrix import Rows
-from bayeslogit.sources.memory import Block
-from bayeslogit.steps import Factor, cholesky_factor
-from bayeslogit.target import Coordinates, LogPosterior
+from bayeslogit.steps import Factor
+from bayeslogit.subspace import Subspace
+from bayeslogit.target import Coordinates
 
 Array = NDArray[np.float64]
 _ROWS_AT_ONCE = 2048
-
-KINDS = ("posterior", "frequentist", "robust", "likelihood")
+# Up to this many columns a part of a covariance is taken out of the whole, so that its bits do not depend on the part.
+_WHOLE = 5000
 
 
 @dataclass(frozen=True)
@@ -33,38 +32,72 @@ class LaplacePosterior:
     mean : array, shape (p,)
         The mode, in the user's columns.
     factor : Factor or None
-        Of the precision, in working coordinates.
+        Of the precision, in working coordinates, or in those of ``subspace``.
     coordinates : Coordinates
+    subspace : Subspace or None
+        Where the posterior of a wide design differs from its prior.
     """
 
     mean: Array
     factor: Factor | None
     coordinates: Coordinates
+    subspace: Subspace | None = None
 
     @classmethod
     def at(cls, mode: Mode) -> LaplacePosterior:
-        return cls(mode.beta, mode.factor if mode.converged else None, mode.coordinates)
+        return cls(mode.beta, mode.factor if mode.converged else None, mode.coordinates, mode.subspace)
 
     @cached_property
     def sd(self) -> Array:
         """Root of the diagonal of the covariance, shape (p,); the whole matrix is never formed."""
         if self.factor is None:
             return np.full(self.mean.size, np.nan)
-        return np.sqrt(np.concatenate([self.factor.variances(rows) for rows in self._unit_rows()]))
+        if self.subspace is None:
+            variances = self.factor.coordinate_variances()
+        else:
+            variances = self.subspace.coordinate_variances(self.factor)
+        if self.coordinates.center is not None:
+            variances[:1] = self.variances(self.functions([0]))
+        return np.sqrt(variances)
 
-    def _unit_rows(self) -> Iterator[Array]:
-        p = self.mean.size
-        for lower in range(0, p, _ROWS_AT_ONCE):
-            size = min(_ROWS_AT_ONCE, p - lower)
-            rows = np.zeros((size, p))
-            rows[np.arange(size), lower + np.arange(size)] = 1.0
-            yield self.coordinates.functions(rows)
-
-    def covariance(self) -> Array:
-        """Covariance of the coefficients, shape (p, p)."""
+    @property
+    def log_determinant(self) -> float:
+        """Of the precision of the coefficients; NaN without one."""
         if self.factor is None:
-            return np.full((self.mean.size, self.mean.size), np.nan)
-        return self.coordinates.covariance(self.factor.inverse)
+            return float("nan")
+        return self.factor.log_determinant + (0.0 if self.subspace is None else self.subspace.log_determinant)
+
+    def functions(self, picked: Sequence[int]) -> Array:
+        """Some coefficients as linear functions of the working coordinates, shape (len(picked), p)."""
+        rows = np.zeros((len(picked), self.mean.size))
+        rows[np.arange(len(picked)), picked] = 1.0
+        return self.coordinates.functions(rows)
+
+    def variances(self, functions: Array) -> Array:
+        """Of linear functions of the working coordinates, shape (m,)."""
+        if self.factor is None:
+            return np.full(functions.shape[0], np.nan)
+        if self.subspace is None:
+            return self.factor.variances(functions)
+        return self.factor.variances(self.subspace.project(functions)) + self.subspace.outside_variances(functions)
+
+    def covariance(self, picked: Sequence[int] | None = None) -> Array:
+        """Covariance of all coefficients, or of those picked."""
+        if self.factor is None:
+            size = self.mean.size if picked is None else len(picked)
+            return np.full((size, size), np.nan)
+        if self.subspace is None and (picked is None or self.mean.size <= _WHOLE):
+            full = self.coordinates.covariance(self.factor.inverse)
+            return full if picked is None else full[np.ix_(picked, picked)]
+        functions = self.functions(range(self.mean.size) if picked is None else picked)
+        half = self.factor.whiten_rows(self.project(functions))
+        across = 0.0 if self.subspace is None else self.subspace.outside(functions)
+        result: Array = half.T @ half + across
+        return result
+
+    def project(self, functions: Array) -> Array:
+        """Linear functions of the working coordinates in the coordinates of the factor."""
+        return functions if self.subspace is None else self.subspace.project(functions)
 
     def quantile(self, probability: float) -> Array:
         """Of each coefficient, shape (p,)."""
@@ -74,8 +107,11 @@ class LaplacePosterior:
         """Independent draws, shape (draws, p)."""
         if self.factor is None:
             raise FitError("This fit has no finite covariance, so there is nothing to draw from.")
-        z = np.random.default_rng(rng).standard_normal((self.mean.size, draws))
+        rng = np.random.default_rng(rng)
+        z = rng.standard_normal((self.factor.scale.size, draws))
         moved = self.factor.unwhiten(z)
+        if self.subspace is not None:
+            moved = self.subspace.lift(moved, rng.standard_normal((self.subspace.reduced.size, draws)))
         gamma = self.coordinates.gamma(self.mean)[:, None] + moved
         if self.coordinates.center is not None:
             gamma[0] -= self.coordinates.center @ gamma[1:]
@@ -84,64 +120,12 @@ class LaplacePosterior:
     def linear_predictor(self, rows: Rows, offset: Array) -> tuple[Array, Array]:
         """Mean and sd of the log-odds of new rows, each shape (n,)."""
         centered = rows.centered(self.coordinates.center)
-        mean = centered.predict(self.coordinates.gamma(self.mean)) + offset
-        sd = np.full(mean.size, np.nan)
-        if self.factor is not None:
-            for lower in range(0, mean.size, _ROWS_AT_ONCE):
-                part = slice(lower, lower + _ROWS_AT_ONCE)
-                sd[part] = np.sqrt(self.factor.variances(centered.take(part).toarray()))
+        gamma = self.coordinates.gamma(self.mean)
+        mean, sd = np.empty(offset.size), np.full(offset.size, np.nan)
+        for lower in range(0, mean.size, _ROWS_AT_ONCE):
+            part = slice(lower, lower + _ROWS_AT_ONCE)
+            some = centered.take(part)
+            mean[part] = some.predict(gamma) + offset[part]
+            if self.factor is not None:
+                sd[part] = np.sqrt(self.variances(some.toarray()))
         return mean, sd
-
-
-def check_kind(kind: str) -> None:
-    """Refuse a covariance that has no single meaning, naming the ones that do."""
-    if kind == "sandwich":
-        raise ArgumentError(
-            "kind='sandwich' could mean two things: 'frequentist', (H+L)^-1 H (H+L)^-1, or 'robust', "
-            "(H+L)^-1 (sum w r^2 x x') (H+L)^-1. Name one of them."
-        )
-    if kind not in KINDS:
-        raise ArgumentError(f"kind={kind!r}: a covariance is one of {', '.join(map(repr, KINDS))}.")
-
-
-def sampling_covariance(posterior: LaplacePosterior, meat: Array) -> Array:
-    """``(H+L)^-1 M (H+L)^-1`` for a meat M in working coordinates, as a covariance of beta."""
-    if posterior.factor is None:
-        return np.full((posterior.mean.size, posterior.mean.size), np.nan)
-    V = posterior.factor.inverse
-    return posterior.coordinates.covariance(V @ meat @ V)
-
-
-def likelihood_covariance(information: Array, coordinates: Coordinates) -> Array:
-    """``H^-1`` of the likelihood alone; NaN where the data do not identify the coefficients."""
-    factor = cholesky_factor(information)
-    if factor is None:
-        return np.full(information.shape, np.nan)
-    return coordinates.covariance(factor.inverse)
-
-
-@dataclass(frozen=True)
-class _GroupScores:
-    """Score of each group, shape (groups, p); two of them add."""
-
-    scores: Array
-
-    def __add__(self, other: _GroupScores) -> _GroupScores:
-        return _GroupScores(self.scores + other.scores)
-
-
-def _group_scores(
-    block: Block, gamma: Array, center: Array | None, codes: NDArray[np.int64], n_groups: int
-) -> _GroupScores:
-    X = block.X.centered(center)
-    residual = log_odds_terms(X.predict(gamma) + block.offset, block.successes, block.failures).residual
-    scores = np.zeros((n_groups, X.shape[1]))
-    np.add.at(scores, codes[block.start : block.start + residual.size], residual[:, None] * X.toarray())
-    return _GroupScores(scores)
-
-
-def cluster_scatter(target: LogPosterior, gamma: Array, groups: NDArray[np.int64]) -> Array:
-    """``sum_g s_g s_g'`` with s_g the score of group g: the meat of a clustered covariance, shape (p, p)."""
-    n_groups = int(groups.max()) + 1
-    scores = target.design.reduce(_group_scores, gamma, target.coordinates.center, groups, n_groups).scores
-    return scores.T @ scores

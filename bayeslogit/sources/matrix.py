@@ -1,20 +1,36 @@
-"""Rows of a design matrix behind four verbs, dense or sparse, with the intercept and the centring written as algebra.
+"""Rows of a design matrix behind a few verbs, dense or sparse, with the intercept and the centring written as algebra.
 
 The matrix that the verbs speak of is ``[1, X - center]`` (with an intercept) or ``X`` (without). The stored ``X`` is
-never copied or changed as a whole: a dense block is centred into a temporary of block size, a sparse one by the
-rank-one identities below.
+never copied or changed as a whole. Large blocks are worked by the compiled loops of `kernels`, small ones by their
+NumPy twins, which need no compiler; which of the two depends on the size of the data alone, so the bits do too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslogit import kernels
+
 Array = NDArray[np.float64]
-_FULL = 0.9
+
+# A sparse column stored in more than this share of the rows is kept dense: its mean may be large beside its sd, and
+# centring it by rank-one identities would cancel digits.
+_FULL = 0.5
+# A pair of stored values costs about this many times a pair of a packed dense block (measured).
+_PAIR_COST = 25.0
+
+
+def _symmetric(upper: Array) -> Array:
+    """The whole of a matrix of which the upper triangle is right."""
+    result = np.triu(upper)
+    result += np.triu(upper, 1).T
+    return result
 
 
 @dataclass(frozen=True)
@@ -24,16 +40,27 @@ class DenseRows:
     X: NDArray[Any]
     intercept: bool
     center: Array | None = None
+    compiled: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
         return self.X.shape[0], self.X.shape[1] + self.intercept
+
+    @property
+    def stored(self) -> int:
+        """Numbers read in one pass."""
+        return self.X.size
 
     def centered(self, center: Array | None) -> DenseRows:
         return replace(self, center=center)
 
     def take(self, rows: slice | NDArray[Any]) -> DenseRows:
         return replace(self, X=self.X[rows])
+
+    def columns(self, picked: NDArray[np.intp]) -> Array:
+        """Some slope columns, centred; shape (n, len(picked))."""
+        values = np.asarray(self.X[:, picked], dtype=np.float64)
+        return values if self.center is None else values - self.center[picked]
 
     def toarray(self) -> Array:
         """The rows as float64, intercept column first."""
@@ -48,24 +75,31 @@ class DenseRows:
             np.subtract(self.X, self.center, out=slopes)
         return out
 
+    @property
+    def _loop_arguments(self) -> tuple[NDArray[Any], Array]:
+        center = np.zeros(self.X.shape[1]) if self.center is None else self.center
+        return np.ascontiguousarray(self.X), center
+
     def predict(self, beta: Array) -> Array:
-        result: Array = self.toarray() @ beta
+        if not self.compiled:
+            return self.toarray() @ beta
+        first = float(beta[0]) if self.intercept else 0.0
+        result: Array = kernels.compiled("predict")(*self._loop_arguments, beta[int(self.intercept) :], first)
         return result
 
     def score(self, residual: Array) -> Array:
-        result: Array = self.toarray().T @ residual
-        return result
+        if not self.compiled:
+            result: Array = residual @ self.toarray()
+            return result
+        slopes: Array = kernels.compiled("score")(*self._loop_arguments, residual)
+        return np.concatenate([[residual.sum()], slopes]) if self.intercept else slopes
 
     def information(self, weight: Array) -> Array:
+        if self.compiled:
+            return _symmetric(kernels.compiled("information")(*self._loop_arguments, weight, int(self.intercept)))
         root = self.toarray()
         root *= np.sqrt(weight)[:, None]
         result: Array = root.T @ root
-        return result
-
-    def quadratic(self, covariance: Array) -> Array:
-        """``x_i' V x_i`` of each row, shape (n,)."""
-        rows = self.toarray()
-        result: Array = np.einsum("ij,ij->i", rows @ covariance, rows)
         return result
 
     def moments(self, count: Array) -> tuple[Array, Array, Array, Array]:
@@ -77,84 +111,174 @@ class DenseRows:
 
 @dataclass(frozen=True)
 class SparseRows:
-    """Rows of a SciPy CSR matrix of slopes, shape (n, k)."""
+    """Rows of a sparse matrix: a few dense columns first, then compressed rows; made by `SparseRows.of`.
 
-    X: Any
+    Attributes
+    ----------
+    full : array, shape (n, f)
+        The columns that are hardly sparse.
+    data, indices, indptr : arrays
+        Compressed rows of the others; ``indptr`` may be part of a longer one.
+    order : array of int, shape (k,)
+        The slope column of each internal position: first those of ``full``, then the compressed ones.
+    packed : bool
+        So few zeros that blocks of rows are handed out as dense ones.
+    """
+
+    full: NDArray[Any]
+    data: NDArray[Any]
+    indices: NDArray[Any]
+    indptr: NDArray[Any]
+    order: NDArray[np.intp]
     intercept: bool
+    packed: bool = False
     center: Array | None = None
+    compiled: bool = False
+
+    @classmethod
+    def of(cls, csr: Any, intercept: bool) -> SparseRows:
+        """From a canonical SciPy CSR matrix."""
+        n, k = csr.shape
+        per_row = np.diff(csr.indptr).astype(np.float64)
+        packed = _PAIR_COST * float(per_row @ per_row) > n * float(k) ** 2
+        dense = np.bincount(csr.indices, minlength=k) > _FULL * n
+        if packed or not dense.any():
+            nothing = np.empty((n, 0), dtype=csr.dtype)
+            return cls(nothing, csr.data, csr.indices, csr.indptr, np.arange(k), intercept, packed)
+        rest = csr[:, ~dense]
+        order = np.concatenate([np.flatnonzero(dense), np.flatnonzero(~dense)])
+        full = np.ascontiguousarray(csr[:, dense].toarray())
+        return cls(full, rest.data, rest.indices, rest.indptr, order, intercept)
 
     @property
     def shape(self) -> tuple[int, int]:
-        return int(self.X.shape[0]), int(self.X.shape[1]) + self.intercept
+        return self.indptr.size - 1, self.order.size + self.intercept
+
+    @property
+    def stored(self) -> int:
+        rows, f = self.full.shape
+        return rows * self.order.size if self.packed else int(rows * f + self.indptr[-1] - self.indptr[0])
 
     def centered(self, center: Array | None) -> SparseRows:
         return replace(self, center=center)
 
-    def take(self, rows: slice | NDArray[Any]) -> SparseRows:
-        return replace(self, X=self.X[rows])
+    def take(self, rows: slice | NDArray[Any]) -> Rows:
+        if self.packed:
+            return DenseRows(self._csr[rows].toarray(), self.intercept, self.center, self.compiled)
+        if isinstance(rows, slice):
+            start, stop, _ = rows.indices(self.indptr.size - 1)
+            return replace(self, full=self.full[rows], indptr=self.indptr[start : max(stop, start) + 1])
+        part = self._csr[rows]
+        return replace(self, full=self.full[rows], data=part.data, indices=part.indices, indptr=part.indptr)
+
+    @cached_property
+    def _csr(self) -> Any:
+        from scipy.sparse import csr_array
+
+        low, high = self.indptr[0], self.indptr[-1]
+        columns = self.order.size - self.full.shape[1]
+        return csr_array(
+            (self.data[low:high], self.indices[low:high], self.indptr - low), shape=(self.indptr.size - 1, columns)
+        )
+
+    def columns(self, picked: NDArray[np.intp]) -> Array:
+        """Some slope columns, centred; shape (n, len(picked))."""
+        f = self.full.shape[1]
+        position = np.argsort(self.order)[picked]
+        out = np.empty((self.indptr.size - 1, picked.size))
+        dense = position < f
+        out[:, dense] = self.full[:, position[dense]]
+        out[:, ~dense] = self._csr[:, position[~dense] - f].toarray()
+        return out if self.center is None else out - self.center[picked]
 
     def toarray(self) -> Array:
-        return self._dense().toarray()
+        slopes = self.columns(np.arange(self.order.size))
+        return np.column_stack([np.ones(slopes.shape[0]), slopes]) if self.intercept else slopes
 
     @property
-    def _nearly_full(self) -> bool:
-        """Whether some column has hardly a zero: only then can its mean be large beside its sd.
+    def _centers(self) -> tuple[Array, Array]:
+        """Of the dense and of the compressed columns."""
+        f = self.full.shape[1]
+        center = np.zeros(self.order.size) if self.center is None else self.center[self.order]
+        return center[:f], center[f:]
 
-        Centring such a column by the rank-one identities would cancel its digits, so its block is worked as dense.
-        """
-        stored = np.bincount(self.X.indices, minlength=self.X.shape[1])
-        return bool(np.any(stored > _FULL * self.X.shape[0]))
-
-    def _dense(self) -> DenseRows:
-        return DenseRows(self.X.toarray(), self.intercept, self.center)
+    def _loop(self, name: str) -> Callable[..., Any]:
+        return kernels.compiled(name) if self.compiled else kernels.twin(name)
 
     def predict(self, beta: Array) -> Array:
-        if self._nearly_full:
-            return self._dense().predict(beta)
-        slopes = beta[1:] if self.intercept else beta
-        shift = (beta[0] if self.intercept else 0.0) - (0.0 if self.center is None else self.center @ slopes)
-        result: Array = self.X @ slopes + shift
-        return result
+        near, far = self._centers
+        slopes = beta[int(self.intercept) :][self.order]
+        start = (beta[0] if self.intercept else 0.0) - far @ slopes[near.size :]
+        eta: Array = self._loop("sparse_predict")(self.full, near, self.data, self.indices, self.indptr, slopes)
+        return eta + start
 
     def score(self, residual: Array) -> Array:
-        if self._nearly_full:
-            return self._dense().score(residual)
-        slopes = self.X.T @ residual
-        total = residual.sum()
-        if self.center is not None:
-            slopes = slopes - self.center * total
+        near, far = self._centers
+        k, total = self.order.size, residual.sum()
+        inner = self._loop("sparse_score")(self.full, near, self.data, self.indices, self.indptr, residual, k)
+        inner[near.size :] -= far * total
+        slopes = np.empty(k)
+        slopes[self.order] = inner
         return np.concatenate([[total], slopes]) if self.intercept else slopes
 
     def information(self, weight: Array) -> Array:
-        if self._nearly_full:
-            return self._dense().information(weight)
-        weighted = self.X.multiply(weight[:, None]).tocsr()
-        gram = (self.X.T @ weighted).toarray()
-        column, total = np.asarray(self.X.T @ weight), weight.sum()
+        near, far = self._centers
+        k, f, total = self.order.size, near.size, weight.sum()
+        matrix = (self.full, near, self.data, self.indices, self.indptr)
+        inner = self._loop("sparse_information")(*matrix, weight, k)
+        if self.compiled:
+            inner = _symmetric(inner.T)
+        column = self._loop("sparse_score")(*matrix, weight, k)
         if self.center is not None:
-            cross = np.outer(column, self.center)
-            gram = gram - cross - cross.T + total * np.outer(self.center, self.center)
-            column = column - total * self.center
-        if not self.intercept:
-            return np.asarray(gram, dtype=np.float64)
-        return np.block([[np.array([[total]]), column[None, :]], [column[:, None], gram]])
-
-    def quadratic(self, covariance: Array) -> Array:
-        rows = [self.take(slice(i, i + 1024)).toarray() for i in range(0, self.shape[0], 1024)]
-        return np.concatenate([np.einsum("ij,ij->i", part @ covariance, part) for part in rows])
+            # (z - c)(z - c)' summed with weights, where c is zero for the dense columns.
+            shift = np.concatenate([np.zeros(f), far])
+            cross = np.outer(column, shift)
+            inner -= cross
+            inner -= cross.T
+            inner += total * np.outer(shift, shift)
+            column -= total * shift
+        p = k + self.intercept
+        place = self.order + int(self.intercept)
+        result = np.empty((p, p))
+        result[np.ix_(place, place)] = inner
+        if self.intercept:
+            result[0, 0] = total
+            result[0, place] = result[place, 0] = column
+        return result
 
     def moments(self, count: Array) -> tuple[Array, Array, Array, Array]:
-        total = count.sum()
-        mean = np.asarray(self.X.T @ count) / total
-        deviation = self.X.copy()
-        deviation.data = np.square(deviation.data - mean[deviation.indices])
-        pattern = self.X.copy()
-        pattern.data = np.ones_like(pattern.data)
-        stored = np.bincount(self.X.indices, minlength=self.X.shape[1])
-        zeros = np.where(stored == self.X.shape[0], 0.0, total - np.asarray(pattern.T @ count))
-        spread = np.asarray(deviation.T @ count) + np.maximum(zeros, 0.0) * np.square(mean)
-        lower, upper = (np.asarray(f(axis=0).toarray(), dtype=np.float64).ravel() for f in (self.X.min, self.X.max))
-        return mean, spread, lower, upper
+        csr, total, f, k = self._csr, count.sum(), self.full.shape[1], self.order.size
+        entry = np.repeat(count, np.diff(csr.indptr))
+        far = np.bincount(csr.indices, weights=entry * csr.data, minlength=k - f) / total
+        deviation = entry * np.square(csr.data - far[csr.indices])
+        # Zeros of a column are total - what is stored; exactly none where every row is stored.
+        held = np.bincount(csr.indices, minlength=k - f)
+        empty = total - np.bincount(csr.indices, weights=entry, minlength=k - f)
+        zeros = np.where(held == csr.shape[0], 0.0, np.maximum(empty, 0.0))
+        spread = np.bincount(csr.indices, weights=deviation, minlength=k - f) + zeros * np.square(far)
+        low, high = (np.asarray(g(axis=0).toarray(), dtype=np.float64).ravel() for g in (csr.min, csr.max))
+        near = DenseRows(self.full, False).moments(count)
+        result = tuple(np.empty(k) for _ in range(4))
+        for whole, dense, rest in zip(result, near, (far, spread, low, high), strict=True):
+            whole[self.order] = np.concatenate([dense, rest])
+        return result[0], result[1], result[2], result[3]
 
 
 Rows = DenseRows | SparseRows
+
+
+def stack(parts: Sequence[Rows]) -> Rows:
+    """Rows below rows; all of one kind."""
+    first = parts[0]
+    if isinstance(first, DenseRows):
+        return replace(first, X=np.concatenate([part.X for part in parts if isinstance(part, DenseRows)]))
+    sparse = [part for part in parts if isinstance(part, SparseRows)]
+    lengths = np.concatenate([np.diff(part.indptr) for part in sparse])
+    ranges = [slice(part.indptr[0], part.indptr[-1]) for part in sparse]
+    return replace(
+        first,
+        full=np.concatenate([part.full for part in sparse]),
+        data=np.concatenate([part.data[r] for part, r in zip(sparse, ranges, strict=True)]),
+        indices=np.concatenate([part.indices[r] for part, r in zip(sparse, ranges, strict=True)]),
+        indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(first.indptr.dtype),
+    )

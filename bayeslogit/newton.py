@@ -1,0 +1,236 @@
+"""Newton steps, safeguarded, stopped by a certificate in posterior sds.
+
+A step is taken whole when the log density agrees with it, shortened when not; where the curvature has died (rows fitted
+to hundreds of log-odds) a step of the majorant quadratic, which cannot go downhill, takes over. The loop ends when the
+Newton decrement, the distance to the mode in posterior sds, is below ``tol`` *and* the step would move no row by much:
+on separated data the first alone is met at some arbitrary large coefficient, which is how others come to report one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslogit.existence import not_identified, separated
+from bayeslogit.mode import Iteration, Mode, Road, Status
+from bayeslogit.separation import Recession, recession_direction
+from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor, root_factor
+from bayeslogit.target import Expansion, LogPosterior
+
+Array = NDArray[np.float64]
+
+# Since |l'''| <= l'', the information changes by at most a factor e^D over a step that moves no row by more than D.
+SETTLED = 1e-3
+# What a last step, which costs no information, aims at whatever the tolerance: the accuracy of a published digit.
+POLISHED = 1e-8
+# A Newton step that moves some row by more than this many log-odds is rounding noise over a dead curvature: not tried.
+_FAR = 1e6
+# A decrement this small with rows that still move by this much is what separated data look like.
+_MOVING = 0.5
+_SEPARATION_HINT = 1e-2
+# Newton's steps shrink their decrement at least so much near a mode; on separated data by e^-1/2 only.
+_QUADRATIC = 0.25
+# Steps after which rows that still move are a reason to ask too.
+_PATIENCE = 12
+_ARMIJO = 1e-4
+_SHORTEST = 1.0 / 16.0
+
+
+@dataclass
+class Search:
+    """The state of one search: where it is, and what it has cost."""
+
+    target: LogPosterior
+    gamma: Array
+    state: Expansion
+    road: Road = Road.NEWTON
+    passes: int = 1
+    informations: int = 1
+    sampled: int = 0
+    trace: list[Iteration] = field(default_factory=list)
+    information_error: float = 0.0
+    overlap_proved: bool = False
+    identified: bool = False
+
+    def factor(self) -> Factor | None:
+        """Of the information here; by QR of the rows when Cholesky would lose digits."""
+        found = cholesky_factor(self.state.information)
+        if found is not None and found.smallest_pivot >= WELL_CONDITIONED:
+            return found
+        if self.gamma.size > 4000:
+            return found
+        self.passes += 1
+        self.informations += 1
+        return root_factor(self.target.root(self.gamma))
+
+    def reach(self, *directions: Array) -> Array:
+        self.passes += 1
+        return self.target.reach(*directions)
+
+    def majorant_step(self) -> Array | None:
+        self.passes += 1
+        self.informations += 1
+        factor = cholesky_factor(self.target.majorant(self.gamma))
+        return None if factor is None else factor.solve(self.state.score)
+
+    def try_at(self, gamma: Array) -> Expansion:
+        self.passes += 1
+        self.informations += 1
+        return self.target.expand(gamma)
+
+    def note(self, decrement: float, reach: float, step: str) -> None:
+        self.trace.append(Iteration(self.state.log_density, decrement, reach, step))
+
+    def end(
+        self,
+        status: Status,
+        message: str,
+        decrement: float,
+        factor: Factor | None = None,
+        recession: Recession | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> Mode:
+        """The record of the search as it stands."""
+        return Mode(
+            beta=self.target.coordinates.beta(self.gamma),
+            log_density=self.state.log_density,
+            score=self.state.score,
+            information=self.state.information,
+            status=status,
+            message=message,
+            decrement=decrement,
+            road=self.road,
+            n_passes=self.passes,
+            n_hessians=self.informations,
+            trace=tuple(self.trace),
+            coordinates=self.target.coordinates,
+            factor=factor,
+            information_error=self.information_error,
+            n_sampled=self.sampled,
+            recession=recession,
+            notes=notes,
+        )
+
+
+def newton(search: Search, tol: float, max_iter: int) -> Mode:
+    """Newton steps from where the search stands until it is decided."""
+    last, steps = math.inf, 0
+    newtons: list[float] = []
+    for steps in range(max_iter):
+        factor = search.factor()
+        if (factor is None or factor.smallest_pivot < WELL_CONDITIONED) and not search.identified:
+            search.passes += 1
+            refusal = not_identified(search.target, search.gamma)
+            if refusal is not None:
+                return search.end(Status.NOT_POSITIVE_DEFINITE, refusal, math.inf)
+            search.identified = True
+        if factor is None:
+            decrement, reach = math.inf, math.inf
+            direction = np.zeros_like(search.gamma)
+        else:
+            direction = factor.solve(search.state.score)
+            decrement = math.sqrt(max(float(direction @ search.state.score), 0.0))
+            slow = decrement < _SEPARATION_HINT and decrement > _QUADRATIC * last
+            look = decrement <= tol or slow or steps >= _PATIENCE or not math.isfinite(decrement)
+            reach = float(search.reach(direction)[0]) if look else math.nan
+        if factor is not None and decrement <= tol and reach <= SETTLED:
+            return _converged(search, factor, direction, decrement, reach)
+        suspect = decrement < _SEPARATION_HINT or reach > _FAR or steps >= _PATIENCE
+        if suspect and reach > _MOVING and not search.overlap_proved and bool(search.target.prior.flat.any()):
+            recession = recession_direction(search.target.design, search.target.prior)
+            if recession is not None:
+                words = separated(search.target, recession)
+                return search.end(Status.NO_FINITE_MODE, words, decrement, recession=recession)
+            search.overlap_proved = True
+        if _at_rounding_floor(newtons, decrement, search, direction):
+            status = Status.CONVERGED if decrement <= max(tol, 1e-6) else Status.ITERATION_LIMIT
+            return _end(search, factor, status, decrement, floor=True, tol=tol)
+        kind = _advance(search, direction, decrement, reach)
+        newtons = [*newtons, decrement] if kind == "newton" else []
+        if kind == "stuck":
+            search.note(decrement, reach, kind)
+            if math.isnan(reach):
+                reach = float(search.reach(direction)[0])
+            near = decrement <= max(tol, 1e-6) and reach <= _MOVING
+            status = Status.CONVERGED if near else Status.ITERATION_LIMIT
+            return _end(search, factor, status, decrement, floor=True, tol=tol)
+        last = decrement
+    return _end(search, search.factor(), Status.ITERATION_LIMIT, last, tol=tol)
+
+
+def _advance(search: Search, direction: Array, decrement: float, reach: float) -> str:
+    """Move: a Newton step shortened until the log density agrees, or else a majorant step. Returns what was done."""
+    here = search.state.log_density
+    slack = 1e-13 * (1.0 + abs(here))
+    length = 1.0
+    while not reach > _FAR and math.isfinite(decrement) and length >= _SHORTEST:
+        gamma = search.gamma + length * direction
+        there = search.try_at(gamma)
+        if there.log_density >= here + _ARMIJO * length * decrement**2 - slack:
+            kind = "newton" if length == 1.0 else f"newton x {length:g}"
+            search.note(decrement, reach, kind)
+            search.gamma, search.state = gamma, there
+            return kind
+        length /= 2.0
+    step = search.majorant_step()
+    if step is None:
+        return "stuck"
+    gamma = search.gamma + step
+    there = search.try_at(gamma)
+    if not there.log_density >= here - slack:
+        return "stuck"
+    search.note(decrement, reach, "majorant")
+    search.gamma, search.state = gamma, there
+    return "majorant"
+
+
+def _at_rounding_floor(newtons: list[float], decrement: float, search: Search, direction: Array) -> bool:
+    """Whether whole Newton steps have stopped shrinking the decrement, so close in that only rounding can be why."""
+    last = newtons[-2:]
+    if len(last) < 2 or decrement > 1e-3 or any(each >= 1e-3 for each in last) or decrement < 0.5 * min(last):
+        return False
+    return float(search.reach(direction)[0]) <= 1e-2
+
+
+def _converged(search: Search, factor: Factor, direction: Array, decrement: float, reach: float) -> Mode:
+    """The end of a search that has arrived, after one more step if that is worth it: it needs no new information."""
+    if decrement > POLISHED:
+        there = search.target.slope(search.gamma + direction)
+        search.passes += 1
+        left = math.sqrt(max(float(factor.solve(there.score) @ there.score), 0.0))
+        if left < decrement:
+            search.note(decrement, reach, "chord")
+            search.gamma = search.gamma + direction
+            search.state = Expansion(there.log_density, there.score, search.state.information)
+            search.information_error = math.expm1(reach)
+            decrement = left
+    return _end(search, factor, Status.CONVERGED, decrement)
+
+
+def _end(
+    search: Search, factor: Factor | None, status: Status, decrement: float, *, floor: bool = False, tol: float = 0.0
+) -> Mode:
+    notes: list[str] = []
+    steps = len(search.trace)
+    search.note(decrement, math.nan, "none")
+    message = f"Converged: {decrement:.1e} posterior sd from the mode after {steps} steps."
+    if floor and status is Status.CONVERGED and decrement > tol:
+        notes.append(
+            f"The search stopped at the limit of double precision, {decrement:.1e} sd from the mode (asked: {tol:g})."
+        )
+    if status is Status.ITERATION_LIMIT:
+        why = "rounding error" if floor else f"the limit of {steps} steps"
+        message = (
+            f"Not converged: stopped by {why}, {decrement:.1e} posterior sd from the mode (asked: {tol:g}). "
+            "The data may be nearly separated or nearly collinear; "
+            "give the terms a proper prior, rescale, or raise max_iter."
+        )
+    if factor is not None and status is Status.CONVERGED and factor.smallest_pivot < 1e-10:
+        notes.append(
+            "The columns are nearly collinear "
+            f"(one keeps only a share of {factor.smallest_pivot:.0e} of its variance given the others)."
+        )
+    return search.end(status, message, decrement, factor, notes=tuple(notes))

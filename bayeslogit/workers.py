@@ -1,0 +1,45 @@
+"""Our own pool of threads: blocks side by side, results in the order of the blocks, so that sums keep their bits."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+
+
+def threads() -> int:
+    """Cores this process may use; OMP_NUM_THREADS, which users set to share a machine, lowers it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return max(1, min(cores, int(asked))) if asked.isdigit() else cores
+
+
+@cache
+def _pool(size: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(size, thread_name_prefix="bayeslogit")
+
+
+# The threads of a pool do not survive a fork.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def in_order[S, T](function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
+    """``map(function, items)`` on the pool; few results wait at a time, and their order is that of the items."""
+    size = threads()
+    if size == 1:
+        yield from map(function, items)
+        return
+    pool, waiting = _pool(size), deque[Future[T]]()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > size + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for left in waiting:
+            left.cancel()
