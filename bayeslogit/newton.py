@@ -36,6 +36,7 @@ _QUADRATIC = 0.25
 # Steps after which rows that still move are a reason to ask too.
 _PATIENCE = 12
 _ARMIJO = 1e-4
+_LEVEL = 1e4
 _SHORTEST = 1.0 / 16.0
 
 
@@ -169,7 +170,10 @@ def _advance(search: Search, direction: Array, decrement: float, reach: float) -
     while not reach > _FAR and math.isfinite(decrement) and length >= _SHORTEST:
         gamma = search.gamma + length * direction
         there = search.try_at(gamma)
-        if there.log_density >= here + _ARMIJO * length * decrement**2 - slack:
+        rise = there.log_density - here
+        # A rise may be lost in the rounding of the log density; then the slope along the step tells whether it overshot.
+        level = abs(rise) <= _LEVEL * slack and abs(float(direction @ there.score)) <= 0.5 * decrement**2
+        if rise >= _ARMIJO * length * decrement**2 - slack or level:
             kind = "newton" if length == 1.0 else f"newton x {length:g}"
             search.note(decrement, reach, kind)
             search.gamma, search.state = gamma, there

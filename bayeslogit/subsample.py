@@ -117,7 +117,9 @@ def _subset(design: Design, positions: NDArray[np.int64], scale: Array) -> Desig
     y, trials, weights, offset = (
         np.concatenate([getattr(block, key) for block in blocks]) for key in ("y", "trials", "weights", "offset")
     )
-    source = MemorySource(stack([block.X for block in blocks]), y, trials, weights * scale, offset)
+    source = MemorySource(
+        stack([block.X for block in blocks]), y, trials, weights * scale, offset, loops=design.source.compiled
+    )
     return replace(design, source=source)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from bayeslogit.design import Design
-from bayeslogit.logistic import log_odds_terms, majorant_variance, squared_residuals, variance
+from bayeslogit.logistic import majorant_variance, squared_residuals, variance
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 from bayeslogit.sources.memory import Block
 
@@ -151,17 +151,11 @@ class Coordinates:
 
 
 def _expansion(block: Block, gamma: Array, center: Array | None) -> Expansion:
-    X = block.X.centered(center)
-    terms = log_odds_terms(X.predict(gamma) + block.offset, block.successes, block.failures)
-    return Expansion(
-        float(terms.log_density.sum()), X.score(terms.residual), X.information(block.count * terms.variance)
-    )
+    return Expansion(*block.X.centered(center).expand(gamma, block.outcome))
 
 
 def _slope(block: Block, gamma: Array, center: Array | None) -> Slope:
-    X = block.X.centered(center)
-    terms = log_odds_terms(X.predict(gamma) + block.offset, block.successes, block.failures)
-    return Slope(float(terms.log_density.sum()), X.score(terms.residual))
+    return Slope(*block.X.centered(center).slope(gamma, block.outcome))
 
 
 def _majorant(block: Block, gamma: Array, center: Array | None) -> Array:

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "bayeslogit"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "densities", "logistic", "plaintext", "table", "marks", "svg", "chart", "kernels", "workers"),
+    ("errors", "densities", "logistic", "plaintext", "table", "marks", "svg", "chart", "loops", "kernels", "workers"),
     (
         *("sources", "sources.matrix", "sources.memory", "data", "outcome", "arrays"),
         *("formula_guard", "coding", "factors", "formula", "design"),
@@ -49,13 +49,12 @@ OUTSIDE: dict[str, set[str]] = {
     "posterior.nuts": {"arviz", "pymc", "pytensor"},
     "frames": {"narwhals", "pandas"},
     "chart": {"matplotlib"},
-    "kernels": {"numba"},
     "render.html": {"jinja2", "markupsafe"},
     "render.terminal": {"rich"},
 }
 
 # Rooms built upon a package (base classes, declarations) have it at their top; `import bayeslogit` loads none of them.
-AT_THE_TOP: dict[str, set[str]] = {"estimator": {"sklearn"}, "cli": {"typer"}}
+AT_THE_TOP: dict[str, set[str]] = {"loops": {"numba"}, "estimator": {"sklearn"}, "cli": {"typer"}}
 
 LONGEST_FILE = 400
 

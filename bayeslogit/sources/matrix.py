@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit import kernels
+from bayeslogit.kernels import kernel
+from bayeslogit.logistic import log_odds_terms
 
 Array = NDArray[np.float64]
+Outcome = tuple[Array, Array, Array, Array]
 
 # A sparse column stored in more than this share of the rows is kept dense: its mean may be large beside its sd, and
 # centring it by rank-one identities would cancel digits.
@@ -76,37 +78,44 @@ class DenseRows:
         return out
 
     @property
-    def _loop_arguments(self) -> tuple[NDArray[Any], Array]:
+    def _matrix(self) -> tuple[NDArray[Any], Array]:
         center = np.zeros(self.X.shape[1]) if self.center is None else self.center
-        return np.ascontiguousarray(self.X), center
+        return (np.ascontiguousarray(self.X) if self.compiled else self.X), center
+
+    def _split(self, beta: Array) -> tuple[Array, float]:
+        """Slopes and intercept."""
+        return (beta[1:], float(beta[0])) if self.intercept else (beta, 0.0)
+
+    def _joined(self, first: float, slopes: Array) -> Array:
+        return np.concatenate([[first], slopes]) if self.intercept else slopes
 
     def predict(self, beta: Array) -> Array:
-        if not self.compiled:
-            return self.toarray() @ beta
-        first = float(beta[0]) if self.intercept else 0.0
-        result: Array = kernels.compiled("predict")(*self._loop_arguments, beta[int(self.intercept) :], first)
+        result: Array = kernel("predict", self.compiled)(*self._matrix, *self._split(beta))
         return result
 
     def score(self, residual: Array) -> Array:
-        if not self.compiled:
-            result: Array = residual @ self.toarray()
-            return result
-        slopes: Array = kernels.compiled("score")(*self._loop_arguments, residual)
-        return np.concatenate([[residual.sum()], slopes]) if self.intercept else slopes
+        return self._joined(residual.sum(), kernel("score", self.compiled)(*self._matrix, residual))
 
     def information(self, weight: Array) -> Array:
-        if self.compiled:
-            return _symmetric(kernels.compiled("information")(*self._loop_arguments, weight, int(self.intercept)))
-        root = self.toarray()
-        root *= np.sqrt(weight)[:, None]
-        result: Array = root.T @ root
-        return result
+        upper: Array = kernel("information", self.compiled)(*self._matrix, weight, int(self.intercept))
+        return _symmetric(upper) if self.compiled else upper
+
+    def slope(self, beta: Array, outcome: Outcome) -> tuple[float, Array]:
+        """Log likelihood and score, reading each row once; ``outcome`` is y, trials, weights, offset."""
+        value, first, slopes = kernel("slope", self.compiled)(*self._matrix, *self._split(beta), *outcome)
+        return value, self._joined(first, slopes)
+
+    def expand(self, beta: Array, outcome: Outcome) -> tuple[float, Array, Array]:
+        """Log likelihood, score and information, reading each row once."""
+        value, first, slopes, upper = kernel("expand", self.compiled)(
+            *self._matrix, *self._split(beta), *outcome, int(self.intercept)
+        )
+        return value, self._joined(first, slopes), _symmetric(upper) if self.compiled else upper
 
     def moments(self, count: Array) -> tuple[Array, Array, Array, Array]:
         """Weighted mean, weighted sum of squares about it, minimum and maximum of each slope column."""
-        X = np.asarray(self.X, dtype=np.float64)
-        mean = count @ X / count.sum()
-        return mean, count @ np.square(X - mean), X.min(axis=0), X.max(axis=0)
+        result: tuple[Array, Array, Array, Array] = kernel("moments", self.compiled)(self._matrix[0], count)
+        return result
 
 
 @dataclass(frozen=True)
@@ -203,7 +212,20 @@ class SparseRows:
         return center[:f], center[f:]
 
     def _loop(self, name: str) -> Callable[..., Any]:
-        return kernels.compiled(name) if self.compiled else kernels.twin(name)
+        return kernel(name, self.compiled)
+
+    def slope(self, beta: Array, outcome: Outcome) -> tuple[float, Array]:
+        """Log likelihood and score."""
+        y, trials, weights, offset = outcome
+        terms = log_odds_terms(self.predict(beta) + offset, weights * y, weights * (trials - y))
+        return float(terms.log_density.sum()), self.score(terms.residual)
+
+    def expand(self, beta: Array, outcome: Outcome) -> tuple[float, Array, Array]:
+        """Log likelihood, score and information."""
+        y, trials, weights, offset = outcome
+        terms = log_odds_terms(self.predict(beta) + offset, weights * y, weights * (trials - y))
+        weight = weights * trials * terms.variance
+        return float(terms.log_density.sum()), self.score(terms.residual), self.information(weight)
 
     def predict(self, beta: Array) -> Array:
         near, far = self._centers

@@ -16,7 +16,9 @@ Array = NDArray[np.float64]
 _BLOCK_BYTES = 1 << 20
 # Numbers from which on the compiled loops are worth the half second of loading them, once a process.
 COMPILED_FROM = 1 << 20
-# A block's information matrix is as large as the whole; rows enough to outweigh it, blocks enough for the cores.
+# The compiled loops keep to the cache by themselves; their blocks only have to be enough for the cores to share, and
+# rows enough to outweigh a block's own information matrix.
+_COMPILED_BLOCKS = 32
 _LEAST_ROWS = 1024
 _SPARSE_BLOCKS = 8
 
@@ -42,6 +44,11 @@ class Block:
     start: int = 0
 
     @property
+    def outcome(self) -> tuple[Array, Array, Array, Array]:
+        """What the likelihood needs besides the rows."""
+        return self.y, self.trials, self.weights, self.offset
+
+    @property
     def successes(self) -> Array:
         return self.weights * self.y
 
@@ -56,7 +63,10 @@ class Block:
 
 @dataclass(frozen=True)
 class MemorySource:
-    """Arrays in memory, handed out as blocks of consecutive rows."""
+    """Arrays in memory, handed out as blocks of consecutive rows.
+
+    ``block_rows`` and ``loops`` override the size of the blocks and whether they are worked by compiled loops.
+    """
 
     X: Rows
     y: Array
@@ -64,6 +74,7 @@ class MemorySource:
     weights: Array
     offset: Array
     block_rows: int | None = None
+    loops: bool | None = None
 
     @property
     def n_rows(self) -> int:
@@ -77,17 +88,18 @@ class MemorySource:
     @property
     def compiled(self) -> bool:
         """Whether blocks are worked by compiled loops, side by side; it depends on the size of the data alone."""
-        return self.stored >= COMPILED_FROM
+        return self.stored >= COMPILED_FROM if self.loops is None else self.loops
 
     @property
     def _size(self) -> int:
         n, p = self.X.shape
         if self.block_rows:
             return self.block_rows
-        least = _LEAST_ROWS if self.compiled else 256
         if isinstance(self.X, SparseRows) and not self.X.packed:
-            least = max(least, -(-n // _SPARSE_BLOCKS))
-        return max(least, _BLOCK_BYTES // (8 * max(p, 1)))
+            return max(_LEAST_ROWS, -(-n // _SPARSE_BLOCKS))
+        if self.compiled:
+            return max(_LEAST_ROWS, -(-n // _COMPILED_BLOCKS))
+        return max(256, _BLOCK_BYTES // (8 * max(p, 1)))
 
     def blocks(self) -> Iterator[Block]:
         n, size = self.n_rows, self._size
