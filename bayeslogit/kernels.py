@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from bayeslogit.logistic import log_odds_terms
 
@@ -51,6 +52,19 @@ def _twin_information(X: Values, center: Array, weight: Array, first: int) -> Ar
     root = _rows(X, center, first)
     root *= np.sqrt(weight)[:, None]
     result: Array = root.T @ root
+    return result
+
+
+def _twin_cholesky(A: Array) -> Array:
+    try:
+        result: Array = cholesky(A, check_finite=False)
+    except LinAlgError:
+        return np.full_like(A, np.nan)
+    return result
+
+
+def _twin_solve(R: Array, b: Array) -> Array:
+    result: Array = solve_triangular(R, solve_triangular(R, b, trans="T", check_finite=False), check_finite=False)
     return result
 
 
@@ -126,6 +140,8 @@ TWINS: dict[str, Callable[..., Any]] = {
     "information": _twin_information,
     "expand": _twin_expand,
     "moments": _twin_moments,
+    "cholesky": _twin_cholesky,
+    "solve": _twin_solve,
     "sparse_predict": _twin_sparse_predict,
     "sparse_score": _twin_sparse_score,
     "sparse_information": _twin_sparse_information,

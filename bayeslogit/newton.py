@@ -56,9 +56,13 @@ class Search:
     overlap_proved: bool = False
     identified: bool = False
 
+    @property
+    def compiled(self) -> bool:
+        return self.target.design.source.compiled
+
     def factor(self) -> Factor | None:
         """Of the information here; by QR of the rows when Cholesky would lose digits."""
-        found = cholesky_factor(self.state.information)
+        found = cholesky_factor(self.state.information, self.compiled)
         if found is not None and found.smallest_pivot >= WELL_CONDITIONED:
             return found
         if self.gamma.size > 4000:
@@ -132,7 +136,7 @@ def newton(search: Search, tol: float, max_iter: int) -> Mode:
             decrement, reach = math.inf, math.inf
             direction = np.zeros_like(search.gamma)
         else:
-            direction = factor.solve(search.state.score)
+            direction = factor.solve(search.state.score, search.compiled)
             decrement = math.sqrt(max(float(direction @ search.state.score), 0.0))
             slow = decrement < _SEPARATION_HINT and decrement > _QUADRATIC * last
             look = decrement <= tol or slow or steps >= _PATIENCE or not math.isfinite(decrement)
@@ -171,7 +175,7 @@ def _advance(search: Search, direction: Array, decrement: float, reach: float) -
         gamma = search.gamma + length * direction
         there = search.try_at(gamma)
         rise = there.log_density - here
-        # A rise may be lost in the rounding of the log density; then the slope along the step tells whether it overshot.
+        # A rise may be lost in the rounding of the log density; then the slope along the step says if it overshot.
         level = abs(rise) <= _LEVEL * slack and abs(float(direction @ there.score)) <= 0.5 * decrement**2
         if rise >= _ARMIJO * length * decrement**2 - slack or level:
             kind = "newton" if length == 1.0 else f"newton x {length:g}"

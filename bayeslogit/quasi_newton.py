@@ -64,9 +64,9 @@ def climb(target: LogPosterior, gamma: Array, slope: Slope, metric: Factor, *, e
     """
     pairs: deque[tuple[Array, Array, float]] = deque(maxlen=_MEMORY)
     trace: list[Iteration] = []
-    passes = 0
+    passes, compiled = 0, target.design.source.compiled
     while True:
-        direction = _two_loops(slope.score, pairs, metric)
+        direction = _two_loops(slope.score, pairs, metric, compiled)
         gain = float(direction @ slope.score)
         decrement = math.sqrt(max(gain, 0.0))
         arrived = decrement <= enough
@@ -95,7 +95,7 @@ def climb(target: LogPosterior, gamma: Array, slope: Slope, metric: Factor, *, e
     return Climb(gamma, slope, direction, decrement, arrived, passes, tuple(trace))
 
 
-def _two_loops(score: Array, pairs: deque[tuple[Array, Array, float]], metric: Factor) -> Array:
+def _two_loops(score: Array, pairs: deque[tuple[Array, Array, float]], metric: Factor, compiled: bool) -> Array:
     """The L-BFGS inverse Hessian times ``score``."""
     q = score.copy()
     shares: list[float] = []
@@ -103,7 +103,7 @@ def _two_loops(score: Array, pairs: deque[tuple[Array, Array, float]], metric: F
         share = float(step @ q) / curvature
         shares.append(share)
         q -= share * change
-    result = metric.solve(q)
+    result = metric.solve(q, compiled)
     for (step, change, curvature), share in zip(pairs, reversed(shares), strict=True):
         result += step * (share - float(change @ result) / curvature)
     return result

@@ -29,10 +29,13 @@ Array = NDArray[np.float64]
 # Below this many numbers in the design a whole Newton step costs less than choosing something cleverer.
 _LARGE = 1 << 18
 # Columns from which on three informations cost more than one and eight gradients (measured; benchmarks/README.md).
-_COSTLY_INFORMATION = 200
+_COSTLY_INFORMATION = 64
 # A sub-sample of more than this share of the rows costs as much as all of them.
 _LARGEST_SHARE = 8
+_LEAST_PER_COLUMN = 12
 _MOST_GRADIENTS = 40
+# Where informations are cheap, gradient steps only come this near, in posterior sds, before Newton's take over.
+_WITHIN = 1.0
 _MOST_CHORDS = 8
 # e^D - 1 above which the information is formed again at the mode: standard errors are right to half of it.
 _EXACT = 1e-6
@@ -111,11 +114,17 @@ def _walk(target: LogPosterior, gamma: Array, road: Road, tol: float, max_iter: 
     if road is Road.NEWTON:
         return newton(_search(target, gamma, road), tol, max_iter)
     start = _start(target, gamma)
-    if start is None or road is Road.SAMPLE_THEN_NEWTON:
-        search = _search(target, gamma if start is None else start.gamma, road)
-        search.sampled = 0 if start is None else start.rows
-        return newton(search, tol, max_iter)
-    return _few_informations(target, start, road, tol, max_iter)
+    if start is None:
+        return newton(_search(target, gamma, road), tol, max_iter)
+    enough = _WITHIN if road is Road.SAMPLE_THEN_NEWTON else 0.3 * tol
+    near = climb(target, start.gamma, target.slope(start.gamma), start.metric, enough=enough, most=_MOST_GRADIENTS)
+    informations = int(start.rows == 0)
+    unformed = Expansion(near.slope.log_density, near.slope.score, np.empty((0, 0)))
+    search = Search(target, near.gamma, unformed, road, 1 + near.passes + informations, informations, start.rows)
+    search.trace = list(near.trace)
+    if road is Road.SAMPLE_THEN_NEWTON:
+        return _fall_back(search, tol, max_iter)
+    return _few_informations(search, near, road, tol, max_iter)
 
 
 def _search(target: LogPosterior, gamma: Array, road: Road) -> Search:
@@ -126,19 +135,14 @@ def _start(target: LogPosterior, gamma: Array) -> Start | None:
     """From a sub-sample; where one would cost as much as all rows, from these at the null model."""
     n, p = target.design.source.n_rows, gamma.size
     rows = min(sample_size(n, p), n // _LARGEST_SHARE)
-    if rows >= 10 * p:
+    if rows >= _LEAST_PER_COLUMN * p:
         return sample_start(target, gamma, rows)
-    factor = cholesky_factor(target.expand(gamma).information)
+    factor = cholesky_factor(target.expand(gamma).information, target.design.source.compiled)
     return None if factor is None else Start(gamma, factor, 0)
 
 
-def _few_informations(target: LogPosterior, start: Start, road: Road, tol: float, max_iter: int) -> Mode:
-    """Gradient steps in the metric of the start; then, unless only the mode is wanted, one information and chords."""
-    near = climb(target, start.gamma, target.slope(start.gamma), start.metric, enough=0.3 * tol, most=_MOST_GRADIENTS)
-    informations = int(start.rows == 0)
-    unformed = Expansion(near.slope.log_density, near.slope.score, np.empty((0, 0)))
-    search = Search(target, near.gamma, unformed, road, 1 + near.passes + informations, informations, start.rows)
-    search.trace = list(near.trace)
+def _few_informations(search: Search, near: Climb, road: Road, tol: float, max_iter: int) -> Mode:
+    """The end of the gradient steps: the mode if only that is wanted, or else one information and chords."""
     if road is Road.GRADIENTS:
         if near.arrived and float(search.reach(near.direction)[0]) <= SETTLED:
             return search.end(Status.CONVERGED, _arrived(near, search), near.decrement)
@@ -147,7 +151,7 @@ def _few_informations(target: LogPosterior, start: Start, road: Road, tol: float
     factor = search.factor()
     if not near.arrived or factor is None or factor.smallest_pivot < WELL_CONDITIONED:
         return newton(search, tol, max_iter)
-    done = climb(target, near.gamma, near.slope, factor, enough=min(tol, POLISHED), most=_MOST_CHORDS)
+    done = climb(search.target, near.gamma, near.slope, factor, enough=min(tol, POLISHED), most=_MOST_CHORDS)
     search.trace += list(done.trace)
     search.passes += done.passes
     moved, reach = (float(value) for value in search.reach(done.gamma - near.gamma, done.direction))

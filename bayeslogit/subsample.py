@@ -52,10 +52,10 @@ def sample_start(target: LogPosterior, gamma: Array, rows: int) -> Start | None:
     for _ in range(_MOST_STEPS):
         information = state.information.copy()
         information[np.diag_indices_from(information)] += missing
-        factor = cholesky_factor(information)
+        factor = cholesky_factor(information, design.source.compiled)
         if factor is None:
             return None
-        direction = factor.solve(state.score)
+        direction = factor.solve(state.score, design.source.compiled)
         if math.sqrt(max(float(direction @ state.score), 0.0)) <= enough:
             break
         moved = _step(part, gamma, direction, state)

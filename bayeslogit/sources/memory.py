@@ -19,6 +19,7 @@ COMPILED_FROM = 1 << 20
 # The compiled loops keep to the cache by themselves; their blocks only have to be enough for the cores to share, and
 # rows enough to outweigh a block's own information matrix.
 _COMPILED_BLOCKS = 32
+_COMPILED_NUMBERS = 1 << 18
 _LEAST_ROWS = 1024
 _SPARSE_BLOCKS = 8
 
@@ -98,7 +99,8 @@ class MemorySource:
         if isinstance(self.X, SparseRows) and not self.X.packed:
             return max(_LEAST_ROWS, -(-n // _SPARSE_BLOCKS))
         if self.compiled:
-            return max(_LEAST_ROWS, -(-n // _COMPILED_BLOCKS))
+            blocks = min(_COMPILED_BLOCKS, max(2, self.stored // _COMPILED_NUMBERS))
+            return max(_LEAST_ROWS, -(-n // blocks))
         return max(256, _BLOCK_BYTES // (8 * max(p, 1)))
 
     def blocks(self) -> Iterator[Block]:
