@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ from bayeslogit.data import Provenance, read_frame, rows_of_frame
 from bayeslogit.errors import ArgumentError, DataError
 from bayeslogit.formula import FormulaSpec, build
 from bayeslogit.outcome import outcome_of_array, row_vector
+from bayeslogit.sources.centered import CenteredSource, Source
 from bayeslogit.sources.matrix import DenseRows
 from bayeslogit.sources.memory import Block, MemorySource
 from bayeslogit.workers import in_order
@@ -23,18 +24,6 @@ from bayeslogit.workers import in_order
 Array = NDArray[np.float64]
 T = TypeVar("T")
 _LARGEST = 1e150
-
-
-class Source(Protocol):
-    """Anything that hands out row blocks in a fixed order, as often as asked."""
-
-    @property
-    def n_rows(self) -> int: ...
-    @property
-    def stored(self) -> int: ...
-    @property
-    def compiled(self) -> bool: ...
-    def blocks(self) -> Iterator[Block]: ...
 
 
 @dataclass(frozen=True)
@@ -269,6 +258,16 @@ class Design:
             total = part if total is None else total + part
         result: T = total
         return result
+
+    def centered(self, center: Array | None) -> Design:
+        """The same rows in columns from which ``center`` is taken; for passes only."""
+        if self.has_intercept and center is self.moments.mean:
+            return self._centered
+        return replace(self, source=CenteredSource(self.source, center))
+
+    @cached_property
+    def _centered(self) -> Design:
+        return replace(self, source=CenteredSource(self.source, self.moments.mean))
 
     def outcome_arrays(self) -> tuple[Array, Array, Array]:
         """Successes, trials and weights of every row, each shape (n,)."""

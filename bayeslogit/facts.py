@@ -69,7 +69,7 @@ class Facts:
             n_dropped=design.n_dropped,
             nobs=tally.nobs,
             n_events=tally.events,
-            log_binomial_constant=design.reduce(_binomial_constant),
+            log_binomial_constant=design.reduce(_binomial_constant) if tally.grouped else 0.0,
             fractional_weights=tally.fractional,
             grouped=tally.grouped,
             has_offset=design.has_offset,

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from bayeslogit.logistic import log_odds_terms
 
@@ -31,40 +31,41 @@ def kernel(name: str, compiled: bool) -> Callable[..., Any]:
     return LOOPS[name]
 
 
-def _rows(X: Values, center: Array, first: int = 0) -> Array:
+def _rows(X: Values, center: Array | None, first: int = 0) -> Array:
+    if center is None and first == 0 and X.dtype == np.float64:
+        return X
     out = np.empty((X.shape[0], X.shape[1] + first))
     out[:, :first] = 1.0
-    np.subtract(X, center, out=out[:, first:])
+    np.subtract(X, 0.0 if center is None else center, out=out[:, first:])
     return out
 
 
-def _twin_predict(X: Values, center: Array, slopes: Array, start: float) -> Array:
+def _twin_predict(X: Values, center: Array | None, slopes: Array, start: float) -> Array:
     result: Array = _rows(X, center) @ slopes + start
     return result
 
 
-def _twin_score(X: Values, center: Array, residual: Array) -> Array:
+def _twin_score(X: Values, center: Array | None, residual: Array) -> Array:
     result: Array = residual @ _rows(X, center)
     return result
 
 
-def _twin_information(X: Values, center: Array, weight: Array, first: int) -> Array:
-    root = _rows(X, center, first)
-    root *= np.sqrt(weight)[:, None]
+def _twin_information(X: Values, center: Array | None, weight: Array, first: int) -> Array:
+    root = _rows(X, center, first) * np.sqrt(weight)[:, None]
     result: Array = root.T @ root
     return result
 
 
 def _twin_cholesky(A: Array) -> Array:
-    try:
-        result: Array = cholesky(A, check_finite=False)
-    except LinAlgError:
-        return np.full_like(A, np.nan)
-    return result
+    # LAPACK itself: scipy's wrappers cost more than a small factorisation. Its lower triangle by columns is our upper
+    # one by rows.
+    lower, failed = dpotrf(A.T, lower=1, clean=1)
+    return np.full_like(A, np.nan) if failed else np.ascontiguousarray(lower.T)
 
 
 def _twin_solve(R: Array, b: Array) -> Array:
-    result: Array = solve_triangular(R, solve_triangular(R, b, trans="T", check_finite=False), check_finite=False)
+    x, _ = dpotrs(R.T, b, lower=1)
+    result: Array = x
     return result
 
 
@@ -101,30 +102,30 @@ def _twin_sparse_information(
 
 
 def _twin_slope(
-    X: Values, center: Array, slopes: Array, start: float, y: Array, trials: Array, weights: Array, offset: Array
+    X: Values, center: Array | None, slopes: Array, start: float, successes: Array, failures: Array, offset: Array
 ) -> tuple[float, float, Array]:
     rows = _rows(X, center)
-    terms = log_odds_terms(rows @ slopes + (start + offset), weights * y, weights * (trials - y))
+    terms = log_odds_terms(rows @ slopes + (start + offset), successes, failures)
     return float(terms.log_density.sum()), float(terms.residual.sum()), terms.residual @ rows
 
 
 def _twin_expand(
     X: Values,
-    center: Array,
+    center: Array | None,
     slopes: Array,
     start: float,
-    y: Array,
-    trials: Array,
-    weights: Array,
+    successes: Array,
+    failures: Array,
     offset: Array,
     first: int,
 ) -> tuple[float, float, Array, Array]:
     rows = _rows(X, center, first)
-    eta = rows[:, first:] @ slopes + (start + offset)
-    terms = log_odds_terms(eta, weights * y, weights * (trials - y))
+    eta = rows[:, first:] @ slopes
+    eta += start + offset if start else offset
+    terms = log_odds_terms(eta, successes, failures)
+    root = rows * np.sqrt((successes + failures) * terms.variance)[:, None]
     score = terms.residual @ rows[:, first:]
-    rows *= np.sqrt(weights * trials * terms.variance)[:, None]
-    return float(terms.log_density.sum()), float(terms.residual.sum()), score, rows.T @ rows
+    return float(terms.log_density.sum()), float(terms.residual.sum()), score, root.T @ root
 
 
 def _twin_moments(X: Values, count: Array) -> tuple[Array, Array, Array, Array]:

@@ -57,12 +57,10 @@ def log_odds_terms(eta: Array, successes: Array, failures: Array) -> Terms:
     near = 1.0 / (1.0 + decay)
     far = decay * near
     positive = eta >= 0.0
-    mu = np.where(positive, near, far)
-    complement = np.where(positive, far, near)
+    residual = np.where(positive, successes * far - failures * near, successes * near - failures * far)
     shared = np.log1p(decay)
-    log_mu = np.minimum(eta, 0.0) - shared
-    log_complement = -np.maximum(eta, 0.0) - shared
-    return Terms(successes * log_mu + failures * log_complement, successes * complement - failures * mu, near * far)
+    log_density = successes * (np.minimum(eta, 0.0) - shared) - failures * (np.maximum(eta, 0.0) + shared)
+    return Terms(log_density, residual, near * far)
 
 
 def squared_residuals(eta: Array, successes: Array, failures: Array) -> Array:

@@ -144,12 +144,10 @@ def newton(search: Search, tol: float, max_iter: int) -> Mode:
         if factor is not None and decrement <= tol and reach <= SETTLED:
             return _converged(search, factor, direction, decrement, reach)
         suspect = decrement < _SEPARATION_HINT or reach > _FAR or steps >= _PATIENCE
-        if suspect and reach > _MOVING and not search.overlap_proved and bool(search.target.prior.flat.any()):
-            recession = recession_direction(search.target.design, search.target.prior)
-            if recession is not None:
-                words = separated(search.target, recession)
-                return search.end(Status.NO_FINITE_MODE, words, decrement, recession=recession)
-            search.overlap_proved = True
+        recession = _recession(search, reach) if suspect else None
+        if recession is not None:
+            words = separated(search.target, recession)
+            return search.end(Status.NO_FINITE_MODE, words, decrement, recession=recession)
         if _at_rounding_floor(newtons, decrement, search, direction):
             status = Status.CONVERGED if decrement <= max(tol, 1e-6) else Status.ITERATION_LIMIT
             return _end(search, factor, status, decrement, floor=True, tol=tol)
@@ -159,11 +157,24 @@ def newton(search: Search, tol: float, max_iter: int) -> Mode:
             search.note(decrement, reach, kind)
             if math.isnan(reach):
                 reach = float(search.reach(direction)[0])
+            recession = _recession(search, reach)
+            if recession is not None:
+                words = separated(search.target, recession)
+                return search.end(Status.NO_FINITE_MODE, words, decrement, recession=recession)
             near = decrement <= max(tol, 1e-6) and reach <= _MOVING
             status = Status.CONVERGED if near else Status.ITERATION_LIMIT
             return _end(search, factor, status, decrement, floor=True, tol=tol)
         last = decrement
     return _end(search, search.factor(), Status.ITERATION_LIMIT, last, tol=tol)
+
+
+def _recession(search: Search, reach: float) -> Recession | None:
+    """The direction in which the outcome is separated, if rows still move; it is looked for once."""
+    if not reach > _MOVING or search.overlap_proved or not search.target.prior.flat.any():
+        return None
+    recession = recession_direction(search.target.design, search.target.prior)
+    search.overlap_proved = recession is None
+    return recession
 
 
 def _advance(search: Search, direction: Array, decrement: float, reach: float) -> str:

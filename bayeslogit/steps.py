@@ -42,10 +42,10 @@ class Factor:
     R: Array
     scale: Array
 
-    @property
+    @cached_property
     def smallest_pivot(self) -> float:
         """``min_j R_jj^2``: one minus the largest multiple correlation of a column with those before it."""
-        return float(np.min(np.diag(self.R) ** 2, initial=1.0))
+        return float((self.R.diagonal() ** 2).min(initial=1.0))
 
     @property
     def log_determinant(self) -> float:
@@ -98,13 +98,13 @@ def cholesky_factor(information: Array, compiled: bool = False) -> Factor | None
 
     Compiled (up to some size) between passes of our own threads, as in `Factor.solve`.
     """
-    diagonal = np.diag(information)
-    if not np.all(np.isfinite(diagonal)) or np.any(diagonal <= 0.0):
+    diagonal = information.diagonal()
+    if not (diagonal.min(initial=1.0) > 0.0 and diagonal.max(initial=1.0) < np.inf):
         return None
     scale = np.sqrt(diagonal)
     own = compiled and information.shape[0] <= _LARGEST_COMPILED
     factor = kernel("cholesky", own)(information / scale / scale[:, None])
-    return Factor(np.ascontiguousarray(factor), scale) if np.all(np.isfinite(factor)) else None
+    return Factor(factor, scale) if np.isfinite(factor.diagonal()).all() else None
 
 
 def root_factor(root: Array) -> Factor | None:

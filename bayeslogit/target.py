@@ -150,35 +150,35 @@ class Coordinates:
         return Expansion(local.log_density, score, information)
 
 
-def _expansion(block: Block, gamma: Array, center: Array | None) -> Expansion:
-    return Expansion(*block.X.centered(center).expand(gamma, block.outcome))
+def _expansion(block: Block, gamma: Array) -> Expansion:
+    return Expansion(*block.X.expand(gamma, block.outcome))
 
 
-def _slope(block: Block, gamma: Array, center: Array | None) -> Slope:
-    return Slope(*block.X.centered(center).slope(gamma, block.outcome))
+def _slope(block: Block, gamma: Array) -> Slope:
+    return Slope(*block.X.slope(gamma, block.outcome))
 
 
-def _majorant(block: Block, gamma: Array, center: Array | None) -> Array:
-    X = block.X.centered(center)
-    return X.information(block.count * majorant_variance(X.predict(gamma) + block.offset))
+def _majorant(block: Block, gamma: Array) -> Array:
+    weight = block.count * majorant_variance(block.X.predict(gamma) + block.offset)
+    return block.X.information(weight)
 
 
-def _root(block: Block, gamma: Array, center: Array | None, majorant: bool) -> Root:
-    X = block.X.centered(center)
+def _root(block: Block, gamma: Array, majorant: bool) -> Root:
+    X = block.X
     eta = X.predict(gamma) + block.offset
     weight = block.count * (majorant_variance(eta) if majorant else variance(eta))
     return Root.of(np.sqrt(weight)[:, None] * X.toarray())
 
 
-def _reach(block: Block, directions: Sequence[Array], center: Array | None) -> Largest:
-    X, used = block.X.centered(center), block.count > 0.0
+def _reach(block: Block, directions: Sequence[Array]) -> Largest:
+    X, used = block.X, block.count > 0.0
     return Largest(
         np.array([np.max(np.abs(X.predict(each)), where=used, initial=0.0) for each in directions], dtype=np.float64)
     )
 
 
-def _scatter(block: Block, gamma: Array, center: Array | None) -> Array:
-    X = block.X.centered(center)
+def _scatter(block: Block, gamma: Array) -> Array:
+    X = block.X
     return X.information(squared_residuals(X.predict(gamma) + block.offset, block.successes, block.failures))
 
 
@@ -208,8 +208,27 @@ class PriorTarget:
             result.append((term, None if rows is None else self.coordinates.functions(rows)))
         return tuple(result)
 
+    @cached_property
+    def _normal(self) -> tuple[float, Array, Array] | None:
+        """Log density at the centre, centre and precisions, if the prior is independent normal in these coordinates."""
+        p = len(self.prior.columns)
+        top, center, precision = 0.0, np.zeros(p), np.zeros(p)
+        for term, rows in self._terms:
+            index = list(term.columns)
+            if term.family != "normal" or (rows is not None and not np.array_equal(rows, _unit_rows(index, p))):
+                return None
+            center[index] = term.parameters["mean"]
+            precision[index] = 1.0 / np.square(term.parameters["scale"])
+            top += term.density.log_density(center[index], **term.parameters)
+        return top, center, precision
+
     def slope(self, gamma: Array) -> Slope:
         """The normalised log prior at ``gamma``, to first order."""
+        if self._normal is not None:
+            top, center, precision = self._normal
+            away = gamma - center
+            pull = precision * away
+            return Slope(top - 0.5 * float(pull @ away), -pull)
         value, score = 0.0, np.zeros(gamma.size)
         for term, rows in self._terms:
             u = gamma[list(term.columns)] if rows is None else rows @ gamma
@@ -223,6 +242,8 @@ class PriorTarget:
 
     def information(self, gamma: Array) -> Array:
         """Minus the second derivative of the log prior at ``gamma``, shape (p, p)."""
+        if self._normal is not None:
+            return np.diag(self._normal[2])
         information = np.zeros((gamma.size, gamma.size))
         for term, rows in self._terms:
             index = list(term.columns)
@@ -278,13 +299,13 @@ class LogPosterior:
     def prior_target(self) -> PriorTarget:
         return PriorTarget(self.prior, self.coordinates)
 
-    @property
-    def _center(self) -> Array | None:
-        return self.coordinates.center
+    @cached_property
+    def _rows(self) -> Design:
+        return self.design.centered(self.coordinates.center)
 
     def likelihood(self, gamma: Array) -> Expansion:
         """The log likelihood at ``gamma``, to second order: one pass."""
-        return self.design.reduce(_expansion, gamma, self._center)
+        return self._rows.reduce(_expansion, gamma)
 
     def expand(self, gamma: Array) -> Expansion:
         """The log posterior at ``gamma``, to second order: one pass."""
@@ -292,20 +313,20 @@ class LogPosterior:
 
     def slope(self, gamma: Array) -> Slope:
         """The log posterior at ``gamma``, to first order: one pass."""
-        return self.design.reduce(_slope, gamma, self._center) + self.prior_target.slope(gamma)
+        return self._rows.reduce(_slope, gamma) + self.prior_target.slope(gamma)
 
     def majorant(self, gamma: Array) -> Array:
         """Information of a quadratic that touches the log posterior at ``gamma`` and lies below it: one pass."""
-        return self.design.reduce(_majorant, gamma, self._center) + self.prior_target.information(gamma)
+        return self._rows.reduce(_majorant, gamma) + self.prior_target.information(gamma)
 
     def root(self, gamma: Array, *, majorant: bool = False) -> Array:
         """Triangular R with R'R the information at ``gamma``, found without forming it: one pass, shape (<= p, p)."""
-        return sum(self.prior_target.roots(gamma), self.design.reduce(_root, gamma, self._center, majorant)).factor
+        return sum(self.prior_target.roots(gamma), self._rows.reduce(_root, gamma, majorant)).factor
 
     def reach(self, *directions: Array) -> Array:
         """The largest change of any row's log-odds along each direction: one pass."""
-        return self.design.reduce(_reach, directions, self._center).values
+        return self._rows.reduce(_reach, directions).values
 
     def scatter(self, gamma: Array) -> Array:
         """``sum w_i r_i^2 x_i x_i'`` over expanded rows, shape (p, p)."""
-        return self.design.reduce(_scatter, gamma, self._center)
+        return self._rows.reduce(_scatter, gamma)

@@ -19,7 +19,7 @@ from bayeslogit.kernels import kernel
 from bayeslogit.logistic import log_odds_terms
 
 Array = NDArray[np.float64]
-Outcome = tuple[Array, Array, Array, Array]
+Outcome = tuple[Array, Array, Array]
 
 # A sparse column stored in more than this share of the rows is kept dense: its mean may be large beside its sd, and
 # centring it by rank-one identities would cancel digits.
@@ -56,6 +56,10 @@ class DenseRows:
     def centered(self, center: Array | None) -> DenseRows:
         return replace(self, center=center)
 
+    def worked_out(self) -> DenseRows:
+        """The same rows with the centring and the intercept carried out: a copy, for small data."""
+        return DenseRows(np.asfortranarray(self.toarray()), False)
+
     def take(self, rows: slice | NDArray[Any]) -> DenseRows:
         return replace(self, X=self.X[rows])
 
@@ -78,9 +82,10 @@ class DenseRows:
         return out
 
     @property
-    def _matrix(self) -> tuple[NDArray[Any], Array]:
-        center = np.zeros(self.X.shape[1]) if self.center is None else self.center
-        return (np.ascontiguousarray(self.X) if self.compiled else self.X), center
+    def _matrix(self) -> tuple[NDArray[Any], Array | None]:
+        if not self.compiled:
+            return self.X, self.center
+        return np.ascontiguousarray(self.X), np.zeros(self.X.shape[1]) if self.center is None else self.center
 
     def _split(self, beta: Array) -> tuple[Array, float]:
         """Slopes and intercept."""
@@ -101,7 +106,7 @@ class DenseRows:
         return _symmetric(upper) if self.compiled else upper
 
     def slope(self, beta: Array, outcome: Outcome) -> tuple[float, Array]:
-        """Log likelihood and score, reading each row once; ``outcome`` is y, trials, weights, offset."""
+        """Log likelihood and score, reading each row once; ``outcome`` is successes, failures, offset."""
         value, first, slopes = kernel("slope", self.compiled)(*self._matrix, *self._split(beta), *outcome)
         return value, self._joined(first, slopes)
 
@@ -171,6 +176,10 @@ class SparseRows:
     def centered(self, center: Array | None) -> SparseRows:
         return replace(self, center=center)
 
+    def worked_out(self) -> SparseRows:
+        """The same rows: they stay compressed."""
+        return self
+
     def take(self, rows: slice | NDArray[Any]) -> Rows:
         if self.packed:
             return DenseRows(self._csr[rows].toarray(), self.intercept, self.center, self.compiled)
@@ -216,15 +225,15 @@ class SparseRows:
 
     def slope(self, beta: Array, outcome: Outcome) -> tuple[float, Array]:
         """Log likelihood and score."""
-        y, trials, weights, offset = outcome
-        terms = log_odds_terms(self.predict(beta) + offset, weights * y, weights * (trials - y))
+        successes, failures, offset = outcome
+        terms = log_odds_terms(self.predict(beta) + offset, successes, failures)
         return float(terms.log_density.sum()), self.score(terms.residual)
 
     def expand(self, beta: Array, outcome: Outcome) -> tuple[float, Array, Array]:
         """Log likelihood, score and information."""
-        y, trials, weights, offset = outcome
-        terms = log_odds_terms(self.predict(beta) + offset, weights * y, weights * (trials - y))
-        weight = weights * trials * terms.variance
+        successes, failures, offset = outcome
+        terms = log_odds_terms(self.predict(beta) + offset, successes, failures)
+        weight = (successes + failures) * terms.variance
         return float(terms.log_density.sum()), self.score(terms.residual), self.information(weight)
 
     def predict(self, beta: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ class Block:
         Successes, trials, frequency weights, offset in log-odds.
     start : int
         Position of the first row among all rows.
+    counts : tuple of two arrays, shape (n,), optional
+        Weighted successes and failures, where they are at hand.
     """
 
     X: Rows
@@ -43,21 +46,22 @@ class Block:
     weights: Array
     offset: Array
     start: int = 0
+    counts: tuple[Array, Array] | None = None
 
     @property
-    def outcome(self) -> tuple[Array, Array, Array, Array]:
-        """What the likelihood needs besides the rows."""
-        return self.y, self.trials, self.weights, self.offset
+    def outcome(self) -> tuple[Array, Array, Array]:
+        """What the likelihood needs besides the rows: weighted successes and failures, and the offset."""
+        return self.successes, self.failures, self.offset
 
-    @property
+    @cached_property
     def successes(self) -> Array:
-        return self.weights * self.y
+        return self.weights * self.y if self.counts is None else self.counts[0]
 
-    @property
+    @cached_property
     def failures(self) -> Array:
-        return self.weights * (self.trials - self.y)
+        return self.weights * (self.trials - self.y) if self.counts is None else self.counts[1]
 
-    @property
+    @cached_property
     def count(self) -> Array:
         return self.weights * self.trials
 
@@ -103,10 +107,15 @@ class MemorySource:
             return max(_LEAST_ROWS, -(-n // blocks))
         return max(256, _BLOCK_BYTES // (8 * max(p, 1)))
 
+    @cached_property
+    def _counts(self) -> tuple[Array, Array]:
+        return self.weights * self.y, self.weights * (self.trials - self.y)
+
     def blocks(self) -> Iterator[Block]:
         n, size = self.n_rows, self._size
         X = replace(self.X, compiled=self.compiled)
         for lower in range(0, n, size):
             rows = slice(lower, lower + size)
             y, trials, weights, offset = self.y[rows], self.trials[rows], self.weights[rows], self.offset[rows]
-            yield Block(X.take(rows), y, trials, weights, offset, lower)
+            counts = self._counts[0][rows], self._counts[1][rows]
+            yield Block(X.take(rows), y, trials, weights, offset, lower, counts)

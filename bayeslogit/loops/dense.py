@@ -1,26 +1,17 @@
-"""The compiled loops; `kernels` opens this room, with numba in it, when data are large enough to be worth it.
-
-None of them starts a thread, holds a lock or calls a BLAS: blocks run side by side in `workers`. Rows are centred while
-they are read, ``x - center``, so no centred copy is ever made. Every loop has a twin in NumPy, in `kernels`.
-"""
+"""Passes over dense rows, and the elementwise functions they need."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslogit.loops.compile import ELEMENTS, SUMS, jit
+
 Array = NDArray[np.float64]
 Values = NDArray[Any]
-Loop = Callable[..., Any]
 
-# Sums may be reordered for the vector units; NaN and infinity keep their meaning. Elementwise functions keep their
-# order too: the reduction of an argument modulo log 2 lives on it.
-_SUMS = {"reassoc", "contract", "nsz", "arcp"}
-_ELEMENTS = {"contract"}
 _ROWS = 64
 _TERMS = 7  # what log_odds_terms writes, and its scratch
 # Rows packed at a time: columns x rows stay in the second-level cache.
@@ -38,23 +29,7 @@ _HALVES = 0.5 ** np.arange(1080.0)
 _SQRT2_LESS_1 = 0.41421356237309503
 
 
-def _jit(flags: set[str]) -> Callable[[Loop], Loop]:
-    """A decorator: compiled without the lock of the interpreter, cached on disk where there is a place to write.
-
-    Divisions follow IEEE: a check for zero would keep them out of the vector units.
-    """
-
-    def compile_(loop: Loop) -> Loop:
-        try:
-            compiled: Loop = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(loop)
-        except RuntimeError:  # no place for a cache: a read-only installation without a home directory
-            compiled = numba.njit(nogil=True, error_model="numpy", fastmath=flags)(loop)
-        return compiled
-
-    return compile_
-
-
-@_jit(_ELEMENTS)
+@jit(ELEMENTS)
 def _exp_minus(size: Array, out: Array) -> None:
     """``exp(-|size|)`` as 2^-k exp(-r) with |r| <= log(2) / 2, where the Taylor polynomial is good to an ulp."""
     for i in range(size.size):
@@ -78,7 +53,7 @@ def _exp_minus(size: Array, out: Array) -> None:
         out[i] = s * _HALVES[k]
 
 
-@_jit(_ELEMENTS)
+@jit(ELEMENTS)
 def _log1p_unit(x: Array, out: Array) -> None:
     """``log(1 + x)`` for ``0 <= x <= 1``: base + 2 atanh(t) with |t| <= 0.172."""
     for i in range(x.size):
@@ -100,9 +75,9 @@ def _log1p_unit(x: Array, out: Array) -> None:
         out[i] = (_LN2 if upper else 0.0) + 2.0 * t * a
 
 
-@_jit(_ELEMENTS)
-def log_odds_terms(eta: Array, y: Array, trials: Array, weights: Array, out: Array) -> None:
-    """`logistic.log_odds_terms` with weights: log density, residual and weighted variance into the rows of ``out``.
+@jit(ELEMENTS)
+def log_odds_terms(eta: Array, successes: Array, failures: Array, out: Array) -> None:
+    """`logistic.log_odds_terms`: log density, residual and variance of all trials into the rows of ``out``.
 
     Short loops over few arrays each: with more of them the compiler gives up proving that they do not overlap.
     """
@@ -117,16 +92,14 @@ def log_odds_terms(eta: Array, y: Array, trials: Array, weights: Array, out: Arr
         mu[i] = near if eta[i] >= 0.0 else far
         complement[i] = far if eta[i] >= 0.0 else near
     for i in range(n):
-        density[i] = -y[i] * (shared[i] - min(eta[i], 0.0)) - (trials[i] - y[i]) * (shared[i] + max(eta[i], 0.0))
+        density[i] = -successes[i] * (shared[i] - min(eta[i], 0.0)) - failures[i] * (shared[i] + max(eta[i], 0.0))
     for i in range(n):
-        residual[i] = weights[i] * (y[i] * complement[i] - (trials[i] - y[i]) * mu[i])
+        residual[i] = successes[i] * complement[i] - failures[i] * mu[i]
     for i in range(n):
-        variance[i] = weights[i] * (trials[i] * (mu[i] * complement[i]))
-    for i in range(n):
-        density[i] *= weights[i]
+        variance[i] = (successes[i] + failures[i]) * (mu[i] * complement[i])
 
 
-@_jit(_SUMS)
+@jit(SUMS)
 def predict(X: Values, center: Array, slopes: Array, start: float) -> Array:
     """``start + (x_i - center)' slopes`` of each row."""
     n, k = X.shape
@@ -140,7 +113,7 @@ def predict(X: Values, center: Array, slopes: Array, start: float) -> Array:
     return out
 
 
-@_jit(_SUMS)
+@jit(SUMS)
 def _add_score(X: Values, center: Array, residual: Array, out: Array) -> None:
     n, k = X.shape
     whole = n - n % 8
@@ -157,7 +130,7 @@ def _add_score(X: Values, center: Array, residual: Array, out: Array) -> None:
             out[j] += residual[i] * (X[i, j] - center[j])
 
 
-@_jit(_SUMS)
+@jit(SUMS)
 def score(X: Values, center: Array, residual: Array) -> Array:
     """``sum_i residual_i (x_i - center)``."""
     out = np.zeros(X.shape[1])
@@ -165,9 +138,9 @@ def score(X: Values, center: Array, residual: Array) -> Array:
     return out
 
 
-@_jit(_SUMS)
+@jit(SUMS)
 def slope(
-    X: Values, center: Array, slopes: Array, start: float, y: Array, trials: Array, weights: Array, offset: Array
+    X: Values, center: Array, slopes: Array, start: float, successes: Array, failures: Array, offset: Array
 ) -> tuple[float, float, Array]:
     """Log density, sum of the residuals and score of the slopes; each row is read once."""
     n, k = X.shape
@@ -181,7 +154,7 @@ def slope(
         eta = predict(X[low:high], center, slopes, start)
         for i in range(m):
             eta[i] += offset[low + i]
-        log_odds_terms(eta, y[low:high], trials[low:high], weights[low:high], work)
+        log_odds_terms(eta, successes[low:high], failures[low:high], work)
         for i in range(m):
             value += density[i]
             total += residual[i]
@@ -189,7 +162,7 @@ def slope(
     return value, total, out
 
 
-@_jit(_SUMS)
+@jit(SUMS)
 def _pack(X: Values, center: Array, first: int, low: int, m: int, P: Array) -> None:
     """Rows ``low .. low + m`` as columns of P, so that the vector units run along rows."""
     for j in range(first):
@@ -203,7 +176,7 @@ def _pack(X: Values, center: Array, first: int, low: int, m: int, P: Array) -> N
                 P[first + j, i] = X[low + i, j] - c
 
 
-@_jit(_SUMS)
+@jit(SUMS)
 def _add_information(P: Array, weight: Array, m: int, Q: Array, H: Array) -> None:
     """Adds ``P diag(weight) P'`` to H, upper triangle, in tiles that stay in the registers."""
     padded = H.shape[0]
@@ -256,7 +229,7 @@ def _add_information(P: Array, weight: Array, m: int, Q: Array, H: Array) -> Non
             r3[b + 3] += h33
 
 
-@_jit(_SUMS)
+@jit(SUMS)
 def information(X: Values, center: Array, weight: Array, first: int) -> Array:
     """``sum_i weight_i z_i z_i'``, z_i the row after ``first`` ones; only the upper triangle is right."""
     n, p = X.shape[0], X.shape[1] + first
@@ -270,15 +243,14 @@ def information(X: Values, center: Array, weight: Array, first: int) -> Array:
     return H[:p, :p]
 
 
-@_jit(_SUMS)
+@jit(SUMS)
 def expand(
     X: Values,
     center: Array,
     slopes: Array,
     start: float,
-    y: Array,
-    trials: Array,
-    weights: Array,
+    successes: Array,
+    failures: Array,
     offset: Array,
     first: int,
 ) -> tuple[float, float, Array, Array]:
@@ -298,7 +270,7 @@ def expand(
         for i in range(m):
             eta[i] += offset[low + i]
         _pack(X, center, first, low, m, P)
-        log_odds_terms(eta, y[low:high], trials[low:high], weights[low:high], work)
+        log_odds_terms(eta, successes[low:high], failures[low:high], work)
         for i in range(m):
             value += density[i]
             total += residual[i]
@@ -311,7 +283,7 @@ def expand(
     return value, total, out, H[:p, :p]
 
 
-@_jit(_SUMS)
+@jit(SUMS)
 def moments(X: Values, count: Array) -> tuple[Array, Array, Array, Array]:
     """Weighted mean, weighted sum of squares about it, minimum and maximum of each column."""
     n, k = X.shape
@@ -334,121 +306,3 @@ def moments(X: Values, count: Array) -> tuple[Array, Array, Array, Array]:
             d = X[i, j] - mean[j]
             squares[j] += w * (d * d)
     return mean, squares, lower, upper
-
-
-@_jit(_SUMS)
-def sparse_predict(full: Values, center: Array, data: Values, indices: Values, indptr: Values, slopes: Array) -> Array:
-    """``(full_i - center)' slopes`` plus the stored values of each compressed row times theirs."""
-    n, f = full.shape
-    out = np.empty(n)
-    for i in range(n):
-        total = 0.0
-        for j in range(f):
-            total += (full[i, j] - center[j]) * slopes[j]
-        for e in range(indptr[i], indptr[i + 1]):
-            total += data[e] * slopes[f + indices[e]]
-        out[i] = total
-    return out
-
-
-@_jit(_SUMS)
-def sparse_score(
-    full: Values, center: Array, data: Values, indices: Values, indptr: Values, residual: Array, k: int
-) -> Array:
-    """``sum_i residual_i z_i``, z_i the dense columns, centred, and the compressed ones, not centred."""
-    n, f = full.shape
-    out = np.zeros(k)
-    for i in range(n):
-        r = residual[i]
-        for j in range(f):
-            out[j] += r * (full[i, j] - center[j])
-        for e in range(indptr[i], indptr[i + 1]):
-            out[f + indices[e]] += r * data[e]
-    return out
-
-
-@_jit(_SUMS)
-def sparse_information(
-    full: Values, center: Array, data: Values, indices: Values, indptr: Values, weight: Array, k: int
-) -> Array:
-    """``sum_i weight_i z_i z_i'`` over the stored pairs of each row; only the lower triangle is right."""
-    n, f = full.shape
-    H = np.zeros((k, k))
-    z = np.empty(f)
-    for i in range(n):
-        w = weight[i]
-        for j in range(f):
-            z[j] = full[i, j] - center[j]
-        for j in range(f):
-            wz = w * z[j]
-            row = H[j]
-            for b in range(j + 1):
-                row[b] += wz * z[b]
-        for e in range(indptr[i], indptr[i + 1]):
-            wz = w * data[e]
-            row = H[f + indices[e]]
-            for b in range(f):
-                row[b] += wz * z[b]
-            for d in range(indptr[i], e + 1):
-                row[f + indices[d]] += wz * data[d]
-    return H
-
-
-@_jit(_SUMS)
-def cholesky(A: Array) -> Array:
-    """Upper triangular R with ``R'R = A``; a pivot that is not positive becomes NaN, and all after it."""
-    p = A.shape[0]
-    R = np.zeros((p, p))
-    for i in range(p):
-        R[i, i:] = A[i, i:]
-    for low in range(0, p, _TILE):
-        high = min(low + _TILE, p)
-        for i in range(low, high):
-            for t in range(low, i):
-                share = R[t, i]
-                for j in range(i, p):
-                    R[i, j] -= share * R[t, j]
-            pivot = np.sqrt(R[i, i]) if R[i, i] > 0.0 else np.nan
-            for j in range(i, p):
-                R[i, j] /= pivot
-        if high - low < _TILE:
-            break
-        r0, r1, r2, r3 = R[low], R[low + 1], R[low + 2], R[low + 3]
-        for i in range(high, p):
-            s0, s1, s2, s3, row = r0[i], r1[i], r2[i], r3[i], R[i]
-            for j in range(i, p):
-                row[j] -= s0 * r0[j] + s1 * r1[j] + s2 * r2[j] + s3 * r3[j]
-    return R
-
-
-@_jit(_SUMS)
-def solve(R: Array, b: Array) -> Array:
-    """``(R'R)^-1 b`` for an upper triangular R, along its rows."""
-    p = b.size
-    z = b.copy()
-    for i in range(p):
-        z[i] /= R[i, i]
-        share = z[i]
-        for j in range(i + 1, p):
-            z[j] -= share * R[i, j]
-    for i in range(p - 1, -1, -1):
-        total = 0.0
-        for j in range(i + 1, p):
-            total += R[i, j] * z[j]
-        z[i] = (z[i] - total) / R[i, i]
-    return z
-
-
-LOOPS: dict[str, Callable[..., Any]] = {
-    "predict": predict,
-    "score": score,
-    "slope": slope,
-    "information": information,
-    "expand": expand,
-    "moments": moments,
-    "cholesky": cholesky,
-    "solve": solve,
-    "sparse_predict": sparse_predict,
-    "sparse_score": sparse_score,
-    "sparse_information": sparse_information,
-}

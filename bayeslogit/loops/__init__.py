@@ -1,0 +1,24 @@
+"""The compiled loops; `kernels` opens this room, with numba in it, when data are large enough to be worth it.
+
+None of them starts a thread, holds a lock or calls a BLAS: blocks run side by side in `workers`. Rows are centred while
+they are read, ``x - center``, so no centred copy is ever made. Every loop has a twin in NumPy, in `kernels`.
+"""
+
+from __future__ import annotations
+
+from bayeslogit.loops import algebra, dense, sparse
+from bayeslogit.loops.compile import Loop
+
+LOOPS: dict[str, Loop] = {
+    "predict": dense.predict,
+    "score": dense.score,
+    "slope": dense.slope,
+    "information": dense.information,
+    "expand": dense.expand,
+    "moments": dense.moments,
+    "cholesky": algebra.cholesky,
+    "solve": algebra.solve,
+    "sparse_predict": sparse.sparse_predict,
+    "sparse_score": sparse.sparse_score,
+    "sparse_information": sparse.sparse_information,
+}
