@@ -41,6 +41,7 @@ def fit(
     missing: str = "raise",
     tol: float = 1e-6,
     max_iter: int = 200,
+    covariance: str = "exact",
 ) -> Fit:
     """Fit a logistic regression whose penalty is a prior.
 
@@ -63,6 +64,8 @@ def fit(
         Largest accepted distance from the mode, in posterior sds.
     max_iter : int
         Most Newton steps.
+    covariance : {"exact", "none"}
+        "none" finds the mode only, in less time when columns are many: no standard errors, intervals or evidence.
 
     Returns
     -------
@@ -82,9 +85,12 @@ def fit(
     >>> fit.params.round(3).to_dict()
     {'Intercept': 0.002, 'dist100': -0.895, 'arsenic': 0.46}
     """
+    if covariance not in ("exact", "none"):
+        raise ArgumentError(f"covariance={covariance!r}: it is 'exact', or 'none' for the mode alone.")
     design = _design(model, data, trials, weights, offset, event, missing)
     resolved = as_prior(prior).resolve(design)
-    mode = find_mode(LogPosterior(design, resolved), tol=tol, max_iter=max_iter)
+    target = LogPosterior.of(design, resolved)
+    mode = find_mode(target, tol=tol, max_iter=max_iter, covariance=covariance == "exact")
     facts = Facts.of(design)
     notes = _notes(design, mode, facts, *resolved.notes)
     if not mode.converged:
@@ -118,6 +124,7 @@ def load(path: str | os.PathLike[str]) -> Fit:
         spec=parts.spec,
         facts=parts.facts,
         notes=parts.notes,
+        saved_fingerprint=parts.fingerprint,
     )
 
 
@@ -151,6 +158,8 @@ def _design(
 def _notes(design: Design, mode: Mode, facts: Facts, *prior_notes: str) -> tuple[str, ...]:
     """Everything a reader must know, most serious first."""
     notes = [] if mode.converged else [mode.message]
+    if mode.converged and mode.factor is None:
+        notes.append("Only the mode was asked for (covariance='none'): there are no standard errors or intervals.")
     notes += [*mode.notes, *design.notes]
     if facts.fractional_weights:
         notes.append(

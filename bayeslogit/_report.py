@@ -15,6 +15,7 @@ from scipy.special import ndtri
 from bayeslogit.calibration import calibration_bins
 from bayeslogit.chart import Chart, calibration, forest
 from bayeslogit.errors import ArgumentError, FitError
+from bayeslogit.mode import Mode
 from bayeslogit.posterior.nuts import sample_nuts
 from bayeslogit.predict import check_prob
 from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, Section, Verdict
@@ -214,14 +215,19 @@ def _model(fit: Fit) -> Iterator[Block]:
         yield Facts(tuple((str(k), f"compared with {v}") for k, v in references.items()), title="Reference levels")
 
 
+def _work(mode: Mode) -> str:
+    passes = f"{mode.n_passes} passes over the data, {mode.n_hessians} of them with the information matrix"
+    return passes + (f", from the mode of {mode.n_sampled:,} sampled rows" if mode.n_sampled else "")
+
+
 def _computation(fit: Fit) -> Facts:
     mode = fit.mode
     return Facts(
         (
-            ("Method", "Newton steps to the posterior mode; Gaussian approximation there"),
+            ("Method", f"{mode.road.value} steps to the posterior mode; Gaussian approximation there"),
             ("Status", mode.message),
             ("Distance to the mode", f"{mode.decrement:.1e} posterior sd (Newton decrement)"),
-            ("Work", f"{mode.n_passes} passes over the data, {mode.n_hessians} of them with the information matrix"),
+            ("Work", _work(mode)),
             ("Log likelihood", f"{fit.log_likelihood:.4f}"),
             ("Log posterior", f"{fit.log_posterior:.4f} (not divided by the evidence)"),
             ("Log evidence", _evidence(fit)),
@@ -300,8 +306,8 @@ def _reproducibility(fit: Fit, command: str | None) -> Iterator[Block]:
             ("bayeslogit", package_version()),
             ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
             ("Packages", versions),
-            ("Data file SHA-256" if f.source != "frame" else "Data SHA-256", f.sha256 or "not known"),
-            ("Design SHA-256", f.fingerprint),
+            *((("Data file SHA-256" if f.source != "frame" else "Data SHA-256", f.sha256),) if f.sha256 else ()),
+            ("Design SHA-256", fit.fingerprint),
             ("Randomness", "none: the same input gives the same numbers"),
         )
     )

@@ -17,6 +17,7 @@ from bayeslogit.errors import ArgumentError, DataError
 from bayeslogit.formula import FormulaSpec, build
 from bayeslogit.outcome import outcome_of_array, row_vector
 from bayeslogit.sources.centered import CenteredSource, Source
+from bayeslogit.sources.condense import condense
 from bayeslogit.sources.matrix import DenseRows
 from bayeslogit.sources.memory import Block, MemorySource
 from bayeslogit.workers import in_order
@@ -264,6 +265,12 @@ class Design:
         if self.has_intercept and center is self.moments.mean:
             return self._centered
         return replace(self, source=CenteredSource(self.source, center))
+
+    @cached_property
+    def condensed(self) -> Design:
+        """The same likelihood with repeated rows as binomial counts, where that pays; else the design itself."""
+        shorter = condense(self.source) if isinstance(self.source, MemorySource) else None
+        return self if shorter is None else replace(self, source=shorter)
 
     @cached_property
     def _centered(self) -> Design:

@@ -1,4 +1,4 @@
-"""What a fit remembers of its data: counts, names and hashes, without the data."""
+"""What a fit remembers of its data: counts, names and the hash of the file, without the data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _binomial_constant(block: Block) -> float:
 
 @dataclass(frozen=True)
 class Facts:
-    """Counts, names and hashes of the data behind a fit.
+    """Counts and names of the data behind a fit.
 
     Attributes
     ----------
@@ -43,7 +43,6 @@ class Facts:
     source: str
     library: str
     sha256: str | None
-    fingerprint: str
     n_rows: int
     n_dropped: int
     nobs: float
@@ -64,7 +63,6 @@ class Facts:
             source=origin.source,
             library=origin.library,
             sha256=origin.sha256,
-            fingerprint=design.fingerprint,
             n_rows=tally.rows,
             n_dropped=design.n_dropped,
             nobs=tally.nobs,

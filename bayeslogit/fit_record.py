@@ -29,6 +29,7 @@ class Parts:
     prior_is_default: bool
     spec: FormulaSpec | ArraySpec
     facts: Facts
+    fingerprint: str
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -40,6 +41,7 @@ class Parts:
             "prior_is_default": self.prior_is_default,
             "spec": self.spec.to_dict(),
             "facts": self.facts.to_dict(),
+            "fingerprint": self.fingerprint,
             "notes": list(self.notes),
         }
 
@@ -54,6 +56,7 @@ class Parts:
                 prior_is_default=bool(record["prior_is_default"]),
                 spec=ArraySpec.from_dict(spec) if spec.get("kind") == "arrays" else FormulaSpec.from_dict(spec),
                 facts=Facts.from_dict(record["facts"]),
+                fingerprint=str(record["fingerprint"]),
                 notes=tuple(record["notes"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

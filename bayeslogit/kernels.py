@@ -69,6 +69,18 @@ def _twin_solve(R: Array, b: Array) -> Array:
     return result
 
 
+def _twin_group_rows(
+    bits: Values, more: Values, successes: Array, failures: Array, most: int
+) -> tuple[NDArray[np.int64], Array, Array]:
+    whole = np.column_stack([bits.astype(np.uint64), more])
+    _, first, groups = np.unique(whole, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    if first.size > most:
+        return first[:0], successes[:0], failures[:0]
+    s, f = (np.bincount(groups.ravel(), weights=counts)[order] for counts in (successes, failures))
+    return first[order], s, f
+
+
 def _csr(data: Values, indices: Values, indptr: Values, columns: int) -> Any:
     from scipy.sparse import csr_array
 
@@ -143,6 +155,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "moments": _twin_moments,
     "cholesky": _twin_cholesky,
     "solve": _twin_solve,
+    "group_rows": _twin_group_rows,
     "sparse_predict": _twin_sparse_predict,
     "sparse_score": _twin_sparse_score,
     "sparse_information": _twin_sparse_information,

@@ -58,6 +58,8 @@ class Fit:
         Everything a reader must know; they stand under every table.
     design : Design or None
         The data; None for a fit that was loaded from a file.
+    saved_fingerprint : str
+        `fingerprint` of a fit that was loaded from a file.
     """
 
     mode: Mode
@@ -68,11 +70,17 @@ class Fit:
     facts: Facts
     notes: tuple[str, ...] = ()
     design: Design | None = None
+    saved_fingerprint: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the coefficients."""
         return self.prior.columns
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the data as fitted; it takes a pass over them, so it is worked out when it is asked for."""
+        return self.saved_fingerprint if self.design is None else self.design.fingerprint
 
     @property
     def status(self) -> Status:
@@ -325,6 +333,8 @@ class Fit:
         if self.status is Status.NOT_POSITIVE_DEFINITE:
             raise FitError(f"There is nothing to predict with. {self.mode.message}")
         if kind == "mean" and self.posterior.factor is None:
+            if self.converged:
+                raise FitError("This fit holds no covariance to average over: use kind='mode', or fit with one.")
             raise FitError(f"No average over the posterior; kind='mode' uses the last iterate. {self.mode.message}")
         if new is None:
             blocks = list(self._data("predict() without new data").source.blocks())
@@ -350,7 +360,9 @@ class Fit:
         The data are not in it: predictions on new rows are bit-identical, while `augment()`, `predict()` without new
         rows and ``cov_params("robust")`` need the data again.
         """
-        parts = fit_record.Parts(self.mode, self.prior, self.prior_is_default, self.spec, self.facts, self.notes)
+        parts = fit_record.Parts(
+            self.mode, self.prior, self.prior_is_default, self.spec, self.facts, self.fingerprint, self.notes
+        )
         write_record(path, parts.to_dict())
 
     def _data(self, what: str) -> Design:

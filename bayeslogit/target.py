@@ -289,6 +289,12 @@ class LogPosterior:
     prior: ResolvedPrior
     at: Coordinates | None = None
 
+    @classmethod
+    def of(cls, design: Design, prior: ResolvedPrior) -> LogPosterior:
+        """The log posterior in as few rows as tell the whole: repeated ones are counted."""
+        short = design.condensed
+        return cls(design, prior) if short is design else cls(short, prior, cls(design, prior).coordinates)
+
     @cached_property
     def coordinates(self) -> Coordinates:
         if self.at is not None:

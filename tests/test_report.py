@@ -23,7 +23,7 @@ def test_the_page_holds_every_section_and_calls_nobody(fit, tmp_path):
     page = bl.report(fit, tmp_path / "r.html", command="bayeslogit fit").read_text(encoding="utf-8")
     assert [name for name in IDS if f'id="{name}"' not in page] == []
     assert "<script" not in page and not re.search(r'(?:src|href)="(?!#|data:)', page)
-    assert fit.facts.fingerprint in page and "bayeslogit fit" in page
+    assert fit.fingerprint in page and "bayeslogit fit" in page
     assert f"{fit.log_likelihood:.4f}".lstrip("-") in page
 
 

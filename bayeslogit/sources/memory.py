@@ -36,7 +36,7 @@ class Block:
         Successes, trials, frequency weights, offset in log-odds.
     start : int
         Position of the first row among all rows.
-    counts : tuple of two arrays, shape (n,), optional
+    counted : tuple of two arrays, shape (n,), optional
         Weighted successes and failures, where they are at hand.
     """
 
@@ -46,7 +46,7 @@ class Block:
     weights: Array
     offset: Array
     start: int = 0
-    counts: tuple[Array, Array] | None = None
+    counted: tuple[Array, Array] | None = None
 
     @property
     def outcome(self) -> tuple[Array, Array, Array]:
@@ -55,11 +55,11 @@ class Block:
 
     @cached_property
     def successes(self) -> Array:
-        return self.weights * self.y if self.counts is None else self.counts[0]
+        return self.weights * self.y if self.counted is None else self.counted[0]
 
     @cached_property
     def failures(self) -> Array:
-        return self.weights * (self.trials - self.y) if self.counts is None else self.counts[1]
+        return self.weights * (self.trials - self.y) if self.counted is None else self.counted[1]
 
     @cached_property
     def count(self) -> Array:
@@ -108,7 +108,8 @@ class MemorySource:
         return max(256, _BLOCK_BYTES // (8 * max(p, 1)))
 
     @cached_property
-    def _counts(self) -> tuple[Array, Array]:
+    def counts(self) -> tuple[Array, Array]:
+        """Weighted successes and failures of every row."""
         return self.weights * self.y, self.weights * (self.trials - self.y)
 
     def blocks(self) -> Iterator[Block]:
@@ -117,5 +118,5 @@ class MemorySource:
         for lower in range(0, n, size):
             rows = slice(lower, lower + size)
             y, trials, weights, offset = self.y[rows], self.trials[rows], self.weights[rows], self.offset[rows]
-            counts = self._counts[0][rows], self._counts[1][rows]
+            counts = self.counts[0][rows], self.counts[1][rows]
             yield Block(X.take(rows), y, trials, weights, offset, lower, counts)
