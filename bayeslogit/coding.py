@@ -21,6 +21,9 @@ from bayeslogit.formula_guard import Reading, plain_message
 Array = NDArray[np.float64]
 _MOST_COLUMNS = 50_000
 _MOST_CELLS = 2 * 10**9
+# From this many cells on, with fewer than one in this many filled, a matrix is held compressed.
+_LARGE = 1 << 20
+_NEARLY_EMPTY = 5
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Matrix:
 
     Attributes
     ----------
-    X : array, shape (n, p)
+    X : array or SciPy CSR, shape (n, p)
+        Compressed when factors with many levels would make it large and nearly empty.
     columns : tuple of str
     terms : dict of str to tuple of int
         Formula term to the positions of its columns.
@@ -39,7 +43,7 @@ class Matrix:
         What the transforms learned, as plain values.
     """
 
-    X: Array
+    X: Any
     columns: tuple[str, ...]
     terms: Mapping[str, tuple[int, ...]]
     reference_levels: Mapping[str, str]
@@ -79,10 +83,9 @@ def materialise(
 
     try:
         right = Formula(reading.text)
-        _check_size(reading, right, levels, len(frame))
-        spec = ModelSpec(
-            formula=right, na_action="ignore", materializer="pandas", output="pandas", **decode_state(state)
-        )
+        compressed = _is_sparse(reading, right, levels, len(frame))
+        output = "sparse" if compressed else "pandas"
+        spec = ModelSpec(formula=right, na_action="ignore", materializer="pandas", output=output, **decode_state(state))
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", DataMismatchWarning)
@@ -92,8 +95,10 @@ def materialise(
     except (*failures, RecursionError, RuntimeError, AttributeError) as error:
         cause = shown(plain_message(error))
         raise DataError(f"The terms of {reading.formula!r} cannot be computed from the data: {cause}") from None
-    learned, names = matrix.model_spec, [str(name) for name in matrix.columns]
-    X, columns = np.ascontiguousarray(matrix.to_numpy(dtype=np.float64)), tuple(map(shown, names))
+    learned = matrix.model_spec
+    names = [str(name) for name in learned.column_names]
+    columns = tuple(map(shown, names))
+    X = matrix.tocsr() if compressed else np.ascontiguousarray(matrix.to_numpy(dtype=np.float64))
     _check_matrix(X, columns, frame.index)
     index = {str(term): tuple(positions) for term, positions in learned.term_indices.items()}
     references = _references(learned.encoder_state, names)
@@ -131,20 +136,36 @@ def _safe_frame(reading: Reading, frame: Any, hidden: Mapping[str, str]) -> Any:
     return safe
 
 
-def _check_size(reading: Reading, right: Any, levels: Mapping[str, tuple[Any, ...]], n: int) -> None:
-    """Interactions multiply columns; say so before the memory is gone."""
-    total = 0
+def _is_sparse(reading: Reading, right: Any, levels: Mapping[str, tuple[Any, ...]], n: int) -> bool:
+    """Whether the matrix is large and nearly empty.
+
+    Raises
+    ------
+    DataError
+        Interactions multiply columns; said before the memory is gone.
+    """
+    total, filled = 0, 0
     for term in right:
-        width = 1
+        width, full = 1, 1
         for factor in term.factors:
-            width *= _width(reading, factor.expr, levels)
-        total += width
+            columns = _width(reading, factor.expr, levels)
+            width *= columns
+            full *= 1 if _is_factor(reading, factor.expr, levels) else columns
+        total, filled = total + width, filled + full
         if total > _MOST_COLUMNS or total * n > _MOST_CELLS:
             raise DataError(
                 f"The terms of {reading.formula!r} would make at least {total:,} columns of {n:,} rows "
                 f"({reading.shown(str(term))} alone {width:,}), more than can be held; leave out interactions of "
                 "factors with many levels."
             )
+
+    return total * n > _LARGE and _NEARLY_EMPTY * filled < total
+
+
+def _is_factor(reading: Reading, expression: str, levels: Mapping[str, tuple[Any, ...]]) -> bool:
+    """Whether one column of many is filled in each row."""
+    call, safe = expression.partition("(")[0], re.search(rf"{reading.prefix}\d+_", expression)
+    return call == "C" or (safe is not None and safe[0] == expression and reading.columns[safe[0]][0] in levels)
 
 
 def _width(reading: Reading, expression: str, levels: Mapping[str, tuple[Any, ...]]) -> int:
@@ -172,15 +193,19 @@ def _references(encoder_state: Mapping[str, Any], names: list[str]) -> dict[str,
     return found
 
 
-def _check_matrix(X: Array, columns: tuple[str, ...], index: Any) -> None:
+def _check_matrix(X: Any, columns: tuple[str, ...], index: Any) -> None:
     if not columns:
         raise DataError("The formula makes no columns: add a term or an intercept.")
     repeated = sorted({name for name in columns if columns.count(name) > 1}) if len(set(columns)) < len(columns) else []
     if repeated:
         names = ", ".join(map(repr, repeated[:8]))
         raise DataError(f"The design has the column name(s) {names} more than once; rename the data columns.")
-    bad = ~np.isfinite(X)
-    if bad.any():
+    dense = isinstance(X, np.ndarray)
+    if dense or not np.isfinite(X.data).all():
+        X = X if dense else X.toarray()
+        bad = ~np.isfinite(X)
+        if not bad.any():
+            return
         row, column = (int(where[0]) for where in np.nonzero(bad))
         raise DataError(
             f"Term {columns[column]!r} is not finite in row {index[row]} (value {X[row, column]}); "

@@ -18,7 +18,7 @@ from bayeslogit.formula import FormulaSpec, build
 from bayeslogit.outcome import outcome_of_array, row_vector
 from bayeslogit.sources.centered import CenteredSource, Source
 from bayeslogit.sources.condense import condense
-from bayeslogit.sources.matrix import DenseRows
+from bayeslogit.sources.matrix import as_rows
 from bayeslogit.sources.memory import Block, MemorySource
 from bayeslogit.workers import in_order
 
@@ -171,8 +171,8 @@ class Design:
         spec, arrays = build(
             formula, native, trials=trials, weights=weights, offset=offset, event=event, missing=missing
         )
-        X = arrays.X[:, 1:] if spec.has_intercept else arrays.X
-        source = MemorySource(DenseRows(X, spec.has_intercept), arrays.y, arrays.trials, arrays.weights, arrays.offset)
+        X = as_rows(arrays.X, spec.has_intercept)
+        source = MemorySource(X, arrays.y, arrays.trials, arrays.weights, arrays.offset)
         design = cls(
             columns=spec.columns,
             source=source,

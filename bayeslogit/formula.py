@@ -15,7 +15,7 @@ from bayeslogit.errors import ArgumentError, DataError
 from bayeslogit.factors import Factors, check_levels, listed, same_levels
 from bayeslogit.formula_guard import read_formula
 from bayeslogit.outcome import decode_outcome, row_vector
-from bayeslogit.sources.matrix import DenseRows, Rows
+from bayeslogit.sources.matrix import Rows, as_rows
 
 Array = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 class Arrays(NamedTuple):
     """A formula's data as arrays; see `build`."""
 
-    X: Array
+    X: Any
     y: Array
     trials: Array
     weights: Array
@@ -84,8 +84,8 @@ class FormulaSpec:
         """Levels of the factors, in order."""
         return self.factors.levels
 
-    def transform(self, new: Any) -> Array:
-        """New rows coded as the data of the fit were, shape (n, p).
+    def transform(self, new: Any) -> Any:
+        """New rows coded as the data of the fit were, dense or compressed, shape (n, p).
 
         Raises
         ------
@@ -103,8 +103,7 @@ class FormulaSpec:
 
     def rows(self, new: Any) -> Rows:
         """`transform` as rows of a design."""
-        X = self.transform(new)
-        return DenseRows(X[:, 1:] if self.has_intercept else X, self.has_intercept)
+        return as_rows(self.transform(new), self.has_intercept)
 
     def offset_of(self, new: Any) -> Array | None:
         """The offset of new rows when the design's came by name, else None."""

@@ -84,7 +84,8 @@ def _twin_group_rows(
 def _csr(data: Values, indices: Values, indptr: Values, columns: int) -> Any:
     from scipy.sparse import csr_array
 
-    return csr_array((data, indices, indptr), shape=(indptr.size - 1, columns))
+    low, high = indptr[0], indptr[-1]  # a block's pointers go into the arrays of the whole
+    return csr_array((data[low:high], indices[low:high], indptr - low), shape=(indptr.size - 1, columns))
 
 
 def _twin_sparse_predict(

@@ -298,6 +298,12 @@ class SparseRows:
 Rows = DenseRows | SparseRows
 
 
+def as_rows(X: Any, intercept: bool) -> Rows:
+    """Rows of a matrix, dense or CSR, whose first column is the intercept if there is one."""
+    slopes = X[:, 1:] if intercept else X
+    return DenseRows(slopes, intercept) if isinstance(X, np.ndarray) else SparseRows.of(slopes, intercept)
+
+
 def stack(parts: Sequence[Rows]) -> Rows:
     """Rows below rows; all of one kind."""
     first = parts[0]

@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 _BLOCK_BYTES = 1 << 20
 # Numbers from which on the compiled loops are worth the half second of loading them, once a process.
 COMPILED_FROM = 1 << 20
+SPARSE_COMPILED_FROM = 1 << 17
 # The compiled loops keep to the cache by themselves; their blocks only have to be enough for the cores to share, and
 # rows enough to outweigh a block's own information matrix.
 _COMPILED_BLOCKS = 32
@@ -93,7 +94,10 @@ class MemorySource:
     @property
     def compiled(self) -> bool:
         """Whether blocks are worked by compiled loops, side by side; it depends on the size of the data alone."""
-        return self.stored >= COMPILED_FROM if self.loops is None else self.loops
+        if self.loops is not None:
+            return self.loops
+        sparse = isinstance(self.X, SparseRows) and not self.X.packed
+        return self.stored >= (SPARSE_COMPILED_FROM if sparse else COMPILED_FROM)
 
     @property
     def _size(self) -> int:
