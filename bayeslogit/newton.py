@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 SETTLED = 1e-3
 # What a last step, which costs no information, aims at whatever the tolerance: the accuracy of a published digit.
 POLISHED = 1e-8
-# A Newton step that moves some row by more than this many log-odds is rounding noise over a dead curvature: not tried.
+# A Newton step that moves some row by more than this many log-odds goes over dead curvature, as on separated data.
 _FAR = 1e6
 # A decrement this small with rows that still move by this much is what separated data look like.
 _MOVING = 0.5
@@ -37,7 +37,11 @@ _QUADRATIC = 0.25
 _PATIENCE = 12
 _ARMIJO = 1e-4
 _LEVEL = 1e4
-_SHORTEST = 1.0 / 16.0
+# How level the log density must be at the end of a whole step, and of one that had to be looked for.
+_WOLFE = 0.9
+_LINE = 0.1
+_SHORTEST = 1e-9
+_MOST_TRIALS = 60
 
 
 @dataclass
@@ -178,32 +182,47 @@ def _recession(search: Search, reach: float) -> Recession | None:
 
 
 def _advance(search: Search, direction: Array, decrement: float, reach: float) -> str:
-    """Move: a Newton step shortened until the log density agrees, or else a majorant step. Returns what was done."""
+    """Move: along the Newton step as far as it rises, or by a majorant step. Returns what was done."""
+    slack = 1e-13 * (1.0 + abs(search.state.log_density))
+    length, there = _along(search, direction, decrement**2, slack) if math.isfinite(decrement) else (0.0, None)
+    kind, step = ("newton" if length == 1.0 else f"newton x {length:.3g}"), length * direction
+    if there is None:
+        other = search.majorant_step()
+        if other is None:
+            return "stuck"
+        kind, step, there = "majorant", other, search.try_at(search.gamma + other)
+        if not there.log_density >= search.state.log_density - slack:
+            return "stuck"
+    search.note(decrement, reach, kind)
+    search.gamma, search.state = search.gamma + step, there
+    return kind
+
+
+def _along(search: Search, direction: Array, gain: float, slack: float) -> tuple[float, Expansion | None]:
+    """How far to go along a Newton step, and the expansion there; None if it rises nowhere.
+
+    The whole step if the log density agrees. Else to where it is level: rows far out are straight lines with a bend,
+    and only a step that ends in the bend of the row that stopped it finds that row's curvature there.
+    """
     here = search.state.log_density
-    slack = 1e-13 * (1.0 + abs(here))
-    length = 1.0
-    while not reach > _FAR and math.isfinite(decrement) and length >= _SHORTEST:
-        gamma = search.gamma + length * direction
-        there = search.try_at(gamma)
-        rise = there.log_density - here
+    best: tuple[float, Expansion | None] = (0.0, None)
+    low, high, length = 0.0, math.inf, 1.0
+    for _ in range(_MOST_TRIALS):
+        there = search.try_at(search.gamma + length * direction)
+        rise, slope = there.log_density - here, float(direction @ there.score)
+        rises = rise >= _ARMIJO * length * gain - slack
         # A rise may be lost in the rounding of the log density; then the slope along the step says if it overshot.
-        level = abs(rise) <= _LEVEL * slack and abs(float(direction @ there.score)) <= 0.5 * decrement**2
-        if rise >= _ARMIJO * length * decrement**2 - slack or level:
-            kind = "newton" if length == 1.0 else f"newton x {length:g}"
-            search.note(decrement, reach, kind)
-            search.gamma, search.state = gamma, there
-            return kind
-        length /= 2.0
-    step = search.majorant_step()
-    if step is None:
-        return "stuck"
-    gamma = search.gamma + step
-    there = search.try_at(gamma)
-    if not there.log_density >= here - slack:
-        return "stuck"
-    search.note(decrement, reach, "majorant")
-    search.gamma, search.state = gamma, there
-    return "majorant"
+        if length == 1.0 and (rises or abs(rise) <= _LEVEL * slack) and abs(slope) <= _WOLFE * gain:
+            return length, there
+        if rises and (best[1] is None or there.log_density > best[1].log_density):
+            best = (length, there)
+        if best[1] is not None and abs(slope) <= _LINE * gain:
+            return best
+        low, high = (length, high) if slope > 0.0 else (low, length)
+        if not math.isfinite(high) or high - low <= _SHORTEST * high:
+            break
+        length = 0.1 * high if low == 0.0 else 0.5 * (low + high)
+    return best
 
 
 def _at_rounding_floor(newtons: list[float], decrement: float, search: Search, direction: Array) -> bool:
