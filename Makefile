@@ -56,7 +56,7 @@ format: develop ## rewrite the files in the common style (ruff)
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-bench: package ## time the import, then run the scripts in benchmarks/
+bench: develop ## time the import, then run the scripts in benchmarks/
 	@echo "make bench: seconds for 'import bayeslogit' in a new process, five times (the first fills the disk cache)"
 	@for run in 1 2 3 4 5; do .venv/bin/python -c 'import time; start = time.perf_counter(); import bayeslogit; \
 	print(f"  {time.perf_counter() - start:.2f} s")'; done

@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 # coefficient's column on those before it, and rounding perturbs it by about 1e-16.
 WELL_CONDITIONED = 1e-7
 _COLUMNS_AT_ONCE = 512
-_LARGEST_COMPILED = 1024
+_LARGEST_COMPILED = 512
 
 
 @dataclass(frozen=True)
