@@ -1,0 +1,272 @@
+"""Do two objectives have one optimum? Each one's score at the optimum of the other, on the user's data.
+
+An objective is judged by its own cost function, not by what it was converted to: its slopes are differences of its
+values, which are exact for squares and absolute values. Scores are those of the centred columns, in posterior sds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from bayeslogit.design import Design
+from bayeslogit.errors import ArgumentError
+from bayeslogit.penalties import Objective, Penalty
+from bayeslogit.posterior.laplace import LaplacePosterior
+from bayeslogit.resolved import PriorTerm, ResolvedPrior
+from bayeslogit.solve import find_mode
+from bayeslogit.target import Coordinates, LogPosterior
+
+Array = NDArray[np.float64]
+CERTIFIED = 1e-8
+_AIM = 1e-12
+_MOST_KINKED_COLUMNS = 2000
+_STEPS, _SWEEPS = 100, 1000
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where a penalised likelihood is largest, with the posterior sds there; arrays of shape (p,).
+
+    ``problem`` says why there is none; empty if it was found.
+    """
+
+    beta: Array
+    sd: Array
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whether two objectives have the same optimum on the data of a design; arrays of shape (p,).
+
+    Attributes
+    ----------
+    optimum : array
+        Of the source's objective, log-odds.
+    sd : array
+        Posterior sds there; of a coefficient that is exactly 0, that of its own curvature alone.
+    source_score, target_score : array
+        Score of each objective at the optimum of the other, over its own factor, times the posterior sd. Where a
+        coefficient is at a kink: what the kink leaves of it.
+    factor : float
+        The source's objective is this many times the target's.
+    problem : str
+        Why nothing could be proved; empty if it was tried.
+    """
+
+    optimum: Array
+    sd: Array
+    source_score: Array
+    target_score: Array
+    factor: float
+    problem: str = ""
+
+    @property
+    def largest(self) -> float:
+        """The largest score of either objective at the other's optimum, in posterior sds; NaN if there is none."""
+        scores = np.abs(np.concatenate([self.source_score, self.target_score]))
+        return math.nan if self.problem else float(scores.max(initial=0.0))
+
+    @property
+    def certified(self) -> bool:
+        return self.largest < CERTIFIED
+
+    def __str__(self) -> str:
+        if self.problem:
+            return f"Not proved: {self.problem}"
+        verdict = "Certified" if self.certified else "NOT CERTIFIED"
+        return (
+            f"{verdict}: on these data each objective's score at the optimum of the other is at most "
+            f"{self.largest:.1e} posterior sd (limit {CERTIFIED:g}); the first is {self.factor:.6g} times the second."
+        )
+
+
+def prior_terms(penalty: Penalty) -> tuple[PriorTerm, ...] | None:
+    """A penalty as terms of a prior: flat and normal columns. None where it has a kink: here is where those belong."""
+    if not penalty.smooth:
+        return None
+    normal = penalty.lambda2 > 0.0
+    terms = [PriorTerm("flat", tuple(map(int, np.flatnonzero(~normal))))] if not normal.all() else []
+    if normal.any():
+        numbers = {"mean": penalty.mean[normal], "scale": 1.0 / np.sqrt(penalty.lambda2[normal])}
+        terms.append(PriorTerm("normal", tuple(map(int, np.flatnonzero(normal))), numbers))
+    return tuple(sorted(terms, key=lambda term: term.columns))
+
+
+def optimum(design: Design, penalty: Penalty) -> Optimum:
+    """The mode of the likelihood less the penalty, to 1e-10 posterior sd."""
+    terms = prior_terms(penalty)
+    if terms is None:
+        return _kinked(design, penalty)
+    mode = find_mode(LogPosterior.of(design, ResolvedPrior(design.columns, terms, "converted")), tol=1e-9)
+    return Optimum(mode.beta, LaplacePosterior.at(mode).sd, "" if mode.converged else mode.message)
+
+
+def likelihood_of(design: Design, *, centred: bool) -> LogPosterior:
+    """The likelihood alone, in columns that are centred or in the user's."""
+    flat = PriorTerm("flat", tuple(range(len(design.columns))))
+    target = LogPosterior.of(design, ResolvedPrior(design.columns, (flat,), "flat"))
+    return target if centred else LogPosterior(target.design, target.prior, Coordinates(None))
+
+
+def prove(design: Design, source: Objective, target: Objective) -> Proof:
+    """Compare two objectives at each other's optimum."""
+    first, second = optimum(design, source.penalty), optimum(design, target.penalty)
+    problem = first.problem or second.problem
+    if problem:
+        nothing = np.full(len(design.columns), math.nan)
+        return Proof(nothing, nothing, nothing, nothing, source.factor / target.factor, problem)
+    centred = not (design.has_intercept and (source.penalty.total[0] > 0.0 or target.penalty.total[0] > 0.0))
+    likelihood = likelihood_of(design, centred=centred)
+    scores = [_score(likelihood, one, there.beta) * there.sd for one, there in ((source, second), (target, first))]
+    return Proof(first.beta, first.sd, scores[0], scores[1], source.factor / target.factor)
+
+
+def _score(likelihood: LogPosterior, objective: Objective, beta: Array) -> Array:
+    """What is left of the objective's score over its factor, each kink having taken what it can."""
+    away = np.abs(beta - objective.mean)
+    step = np.where(away > 0.0, 0.5 * away, 1.0)
+    cost = objective.cost
+    slope = (cost(beta + step) - cost(beta - step)) / (2.0 * step)
+    # At the kink itself: l2 h^2 / 2 + l1 h at h and 2 h gives l1.
+    kink = (4.0 * cost(beta + step) - cost(beta + 2.0 * step) - 3.0 * cost(beta)) / (2.0 * step)
+    score = likelihood.slope(likelihood.coordinates.gamma(beta)).score
+    pull, rate = slope / objective.factor, np.maximum(kink, 0.0) / objective.factor
+    at_kink = np.sign(score) * np.maximum(np.abs(score) - rate, 0.0)
+    result: Array = np.where(away > 0.0, score - pull, at_kink)
+    return result
+
+
+# --- an optimum with kinks -------------------------------------------------------------------------------------------
+
+
+def _kinked(design: Design, penalty: Penalty) -> Optimum:
+    """Newton steps whose quadratic is minimised exactly, kinks included, on the p x p matrix."""
+    p = len(design.columns)
+    if p > _MOST_KINKED_COLUMNS:
+        nothing = np.full(p, math.nan)
+        return Optimum(nothing, nothing, f"an L1 penalty on {p} columns; it is tried up to {_MOST_KINKED_COLUMNS}.")
+    target = likelihood_of(design, centred=not (design.has_intercept and penalty.total[0] > 0.0))
+    gamma = np.where(penalty.lambda1 > 0.0, penalty.mean, 0.0)
+    violation = math.inf
+    for _ in range(_STEPS):
+        here = target.likelihood(gamma)
+        score = here.score - penalty.lambda2 * (gamma - penalty.mean)
+        information = here.information + np.diag(penalty.lambda2)
+        sd, violation = _judge(gamma, score, information, penalty)
+        if violation < _AIM:
+            break
+        step = _best(information, score, gamma, penalty) - gamma
+        length, value = 1.0, _value(target, gamma, penalty)
+        while length > 1e-6 and _value(target, gamma + length * step, penalty) < value - 1e-13 * (1.0 + abs(value)):
+            length *= 0.5
+        gamma = gamma + step if length == 1.0 else gamma + length * step
+    problem = (
+        "" if violation < 1e-9 else f"no optimum was found (violation {violation:.1e} posterior sd); separated data?"
+    )
+    return Optimum(target.coordinates.beta(gamma), sd, problem)
+
+
+def _value(target: LogPosterior, gamma: Array, penalty: Penalty) -> float:
+    away = gamma - penalty.mean
+    return target.slope(gamma).log_density - float(0.5 * penalty.lambda2 @ away**2 + penalty.lambda1 @ np.abs(away))
+
+
+def _judge(gamma: Array, score: Array, information: Array, penalty: Penalty) -> tuple[Array, float]:
+    """Posterior sds, and the largest violation of the optimality condition in them."""
+    away = gamma - penalty.mean
+    active = (penalty.lambda1 == 0.0) | (away != 0.0)
+    sd = 1.0 / np.sqrt(np.maximum(information.diagonal(), 1e-300))
+    try:
+        sd[active] = np.sqrt(np.diag(cho_solve(cho_factor(information[np.ix_(active, active)]), np.eye(active.sum()))))
+    except np.linalg.LinAlgError:
+        return sd, math.inf
+    beyond = np.maximum(np.abs(score) - penalty.lambda1, 0.0)
+    left = np.where(active, np.abs(score - penalty.lambda1 * np.sign(away)), beyond)
+    return sd, float(np.max(left * sd, initial=0.0))
+
+
+def _best(H: Array, score: Array, start: Array, penalty: Penalty) -> Array:
+    """Where ``score'(x - start) - (x - start)' H (x - start) / 2 - sum lambda1 |x - mean|`` is largest.
+
+    Coordinate descent finds the signs; a solve on the coefficients that are not at their kink ends it.
+    """
+    x, slope, mean, rate = start.copy(), score.copy(), penalty.mean, penalty.lambda1
+    diagonal = H.diagonal()
+    for sweep in range(_SWEEPS):
+        largest = 0.0
+        for j in np.flatnonzero(diagonal > 0.0):
+            away = x[j] - mean[j] + slope[j] / diagonal[j]
+            step = mean[j] + np.sign(away) * max(abs(away) - rate[j] / diagonal[j], 0.0) - x[j]
+            if step != 0.0:
+                x[j] += step
+                slope -= step * H[j]
+                largest = max(largest, abs(step) * math.sqrt(diagonal[j]))
+        if largest < 1e-14:
+            break
+        if sweep % 4 == 3:
+            active = np.flatnonzero((x != mean) | (rate == 0.0))
+            sign = np.sign(x - mean)[active]
+            try:
+                step = np.linalg.solve(H[np.ix_(active, active)], slope[active] - rate[active] * sign)
+            except np.linalg.LinAlgError:
+                continue
+            moved = np.sign(x[active] + step - mean[active])
+            if np.all((moved == sign) | (rate[active] == 0.0)):
+                x[active] += step
+                slope = slope - H[:, active] @ step
+    return x
+
+
+# --- a factor that nobody documents ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The factor that makes given coefficients an optimum, and how far from one they then are, in posterior sds."""
+
+    factor: float
+    penalised_intercept: bool
+    misfit: float
+
+
+def calibrate(design: Design, beta: Array, *, l2: float, l1: float) -> Calibration:
+    """Find the factor of one known penalty setting from one known fit, the intercept penalised or free.
+
+    Raises
+    ------
+    ArgumentError
+        If no factor makes the coefficients an optimum.
+    """
+    here = likelihood_of(design, centred=False).likelihood(beta)
+    used = beta != 0.0 if l1 > 0.0 else np.ones(beta.size, dtype=bool)
+    pull = l1 * np.sign(beta) if l1 > 0.0 else l2 * beta
+    try:
+        factor = cho_factor(here.information[np.ix_(used, used)])
+    except np.linalg.LinAlgError:
+        raise ArgumentError("GAUSS logisticRegFit: the columns are collinear, so no factor can be told.") from None
+    found = []
+    possible: tuple[bool, ...] = (False, True) if design.has_intercept else (False,)
+    if design.has_intercept and not used[0]:
+        possible = (True,)  # only a penalty makes it exactly 0
+    for penalised in possible:
+        v = pull.copy()
+        if design.has_intercept and not penalised:
+            v[0] = 0.0
+        v, g = v[used], here.score[used]
+        size = float(v @ cho_solve(factor, v))
+        k = float(v @ cho_solve(factor, g)) / size if size > 0.0 else math.nan
+        rest = g - k * v
+        found.append(Calibration(k, penalised, math.sqrt(max(float(rest @ cho_solve(factor, rest)), 0.0))))
+    best = min(found, key=lambda each: each.misfit if math.isfinite(each.misfit) else math.inf)
+    if not (best.factor > 0.0 and best.misfit < 0.05):
+        raise ArgumentError(
+            "GAUSS logisticRegFit: no factor makes these coefficients an optimum on these data (nearest: factor "
+            f"{best.factor:.4g}, {best.misfit:.2g} posterior sd away). Check the data, the order and the intercept."
+        )
+    return best
