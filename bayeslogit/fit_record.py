@@ -16,7 +16,7 @@ from bayeslogit.mode import Iteration, Mode, Road, Status
 from bayeslogit.resolved import ResolvedPrior, from_description
 from bayeslogit.separation import Recession
 from bayeslogit.steps import Factor
-from bayeslogit.subspace import Subspace
+from bayeslogit.subspace import Subspace, Support
 from bayeslogit.target import Coordinates
 
 
@@ -110,6 +110,9 @@ def _mode_from_dict(record: Mapping[str, Any]) -> Mode:
     )
 
 
-def _subspace(record: Mapping[str, Any]) -> Subspace:
+def _subspace(record: Mapping[str, Any]) -> Subspace | Support:
+    if "active" in record:
+        active = np.asarray(record["active"]).astype(np.intp)
+        return Support(active, int(record["size"]), record["prior_information"])
     kept, reduced = (np.asarray(record[key]).astype(np.intp) for key in ("kept", "reduced"))
     return Subspace(kept, reduced, record["scale"], record["basis"], record["prior_information"])

@@ -69,6 +69,25 @@ def _twin_solve(R: Array, b: Array) -> Array:
     return result
 
 
+def _twin_descend(H: Array, score: Array, start: Array, center: Array, rate: Array, tol: float, most: int) -> Array:
+    x, slope, whole = start.copy(), score.copy(), True
+    curves = H.diagonal()
+    for _ in range(most):
+        largest = 0.0
+        for j in np.flatnonzero((curves > 0.0) & (whole | (x != center) | (rate == 0.0))):
+            away = x[j] - center[j] + slope[j] / curves[j]
+            new = center[j] + np.sign(away) * max(abs(away) - rate[j] / curves[j], 0.0)
+            step = new - x[j]
+            if step != 0.0:
+                x[j] = new
+                slope -= step * H[j]
+                largest = max(largest, abs(step) * np.sqrt(curves[j]))
+        if largest <= tol and whole:
+            break
+        whole = largest <= tol
+    return x
+
+
 def _twin_group_rows(
     bits: Values, more: Values, successes: Array, failures: Array, most: int
 ) -> tuple[NDArray[np.int64], Array, Array]:
@@ -156,6 +175,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "moments": _twin_moments,
     "cholesky": _twin_cholesky,
     "solve": _twin_solve,
+    "descend": _twin_descend,
     "group_rows": _twin_group_rows,
     "sparse_predict": _twin_sparse_predict,
     "sparse_score": _twin_sparse_score,

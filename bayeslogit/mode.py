@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bayeslogit.errors import FitError
 from bayeslogit.separation import Recession
 from bayeslogit.steps import Factor
-from bayeslogit.subspace import Subspace
+from bayeslogit.subspace import Subspace, Support
 from bayeslogit.target import Coordinates, Expansion, Slope
 
 Array = NDArray[np.float64]
@@ -35,6 +35,8 @@ class Road(StrEnum):
     SAMPLE_THEN_NEWTON = "sub-sample, Newton"
     ONE_INFORMATION = "sub-sample, quasi-Newton, one information"
     GRADIENTS = "sub-sample, quasi-Newton, no information"
+    PROXIMAL = "proximal Newton"
+    WORKING_SETS = "working sets, proximal Newton"
     WIDE = "reduction to the span of the rows, Newton"
 
 
@@ -96,8 +98,8 @@ class Mode:
     factor : Factor or None
         Of the information in working coordinates, or of its reduction to ``subspace``; None when the status leaves no
         finite covariance or none was asked for.
-    subspace : Subspace or None
-        Where a wide design lives: the factor speaks of it, and the prior rules its complement.
+    subspace : Subspace, Support or None
+        What the factor speaks of: the span of the rows of a wide design, or the coefficients away from their kinks.
     recession : Recession or None
         The direction along which there is no finite mode.
     notes : tuple of str
@@ -119,7 +121,7 @@ class Mode:
     factor: Factor | None
     information_error: float = 0.0
     n_sampled: int = 0
-    subspace: Subspace | None = None
+    subspace: Subspace | Support | None = None
     recession: Recession | None = None
     notes: tuple[str, ...] = ()
 

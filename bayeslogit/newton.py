@@ -18,6 +18,7 @@ from bayeslogit.existence import not_identified, separated
 from bayeslogit.mode import Iteration, Mode, Road, Status
 from bayeslogit.separation import Recession, recession_direction
 from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor, root_factor
+from bayeslogit.subspace import Support
 from bayeslogit.target import Expansion, LogPosterior
 
 Array = NDArray[np.float64]
@@ -57,6 +58,8 @@ class Search:
     sampled: int = 0
     trace: list[Iteration] = field(default_factory=list)
     information_error: float = 0.0
+    fresh: bool = True
+    moved: bool = False
     overlap_proved: bool = False
     identified: bool = False
 
@@ -69,6 +72,11 @@ class Search:
         found = cholesky_factor(self.state.information, self.compiled)
         if found is not None and found.smallest_pivot >= WELL_CONDITIONED:
             return found
+        if not self.target.concave:
+            # Where a heavy tail bends the log density the other way, steps are made with its majorant.
+            prior, gamma = self.target.prior_target, self.gamma
+            bend = prior.information(gamma, majorant=True) - prior.information(gamma)
+            return cholesky_factor(self.state.information + bend, self.compiled)
         if self.gamma.size > 4000:
             return found
         self.passes += 1
@@ -88,7 +96,19 @@ class Search:
     def try_at(self, gamma: Array) -> Expansion:
         self.passes += 1
         self.informations += 1
+        self.fresh = True
         return self.target.expand(gamma)
+
+    def slope_at(self, gamma: Array) -> Expansion:
+        """As `try_at`, with the information that the search has already."""
+        self.passes += 1
+        self.fresh = False
+        slope = self.target.slope(gamma)
+        return Expansion(slope.log_density, slope.score, self.state.information)
+
+    @staticmethod
+    def line(log_density: float, decrement: float, reach: float, step: str) -> Iteration:
+        return Iteration(log_density, decrement, reach, step)
 
     def note(self, decrement: float, reach: float, step: str) -> None:
         self.trace.append(Iteration(self.state.log_density, decrement, reach, step))
@@ -101,13 +121,15 @@ class Search:
         factor: Factor | None = None,
         recession: Recession | None = None,
         notes: tuple[str, ...] = (),
+        subspace: Support | None = None,
+        information: Array | None = None,
     ) -> Mode:
         """The record of the search as it stands."""
         return Mode(
             beta=self.target.coordinates.beta(self.gamma),
             log_density=self.state.log_density,
             score=self.state.score,
-            information=self.state.information,
+            information=self.state.information if information is None else information,
             status=status,
             message=message,
             decrement=decrement,
@@ -120,6 +142,7 @@ class Search:
             information_error=self.information_error,
             n_sampled=self.sampled,
             recession=recession,
+            subspace=subspace,
             notes=notes,
         )
 
@@ -148,20 +171,20 @@ def newton(search: Search, tol: float, max_iter: int) -> Mode:
         if factor is not None and decrement <= tol and reach <= SETTLED:
             return _converged(search, factor, direction, decrement, reach)
         suspect = decrement < _SEPARATION_HINT or reach > _FAR or steps >= _PATIENCE
-        recession = _recession(search, reach) if suspect else None
+        recession = recession_of(search, reach) if suspect else None
         if recession is not None:
             words = separated(search.target, recession)
             return search.end(Status.NO_FINITE_MODE, words, decrement, recession=recession)
         if _at_rounding_floor(newtons, decrement, search, direction):
             status = Status.CONVERGED if decrement <= max(tol, 1e-6) else Status.ITERATION_LIMIT
             return _end(search, factor, status, decrement, floor=True, tol=tol)
-        kind = _advance(search, direction, decrement, reach)
+        kind = _advance(search, direction, decrement, reach, _first_length(search, decrement) if steps == 0 else 1.0)
         newtons = [*newtons, decrement] if kind == "newton" else []
         if kind == "stuck":
             search.note(decrement, reach, kind)
             if math.isnan(reach):
                 reach = float(search.reach(direction)[0])
-            recession = _recession(search, reach)
+            recession = recession_of(search, reach)
             if recession is not None:
                 words = separated(search.target, recession)
                 return search.end(Status.NO_FINITE_MODE, words, decrement, recession=recession)
@@ -172,7 +195,22 @@ def newton(search: Search, tol: float, max_iter: int) -> Mode:
     return _end(search, search.factor(), Status.ITERATION_LIMIT, last, tol=tol)
 
 
-def _recession(search: Search, reach: float) -> Recession | None:
+def _first_length(search: Search, decrement: float) -> float:
+    """How far the first step from a null model goes.
+
+    It is a linear regression's, whose slopes are those of the logistic one times ``4 E[mu (1 - mu)]``. For normal
+    log-odds of variance t that is about ``(1 + pi t / 8)^(-1/2)`` (the probit approximation), and the step's own
+    variance is ``4 decrement^2 / nobs``. A guess, and tried like any other step.
+    """
+    tally = search.target.design.tally
+    balanced = 0.25 < tally.events / tally.nobs < 0.75
+    if search.road is not Road.NEWTON or not balanced or search.moved:
+        return 1.0
+    share = min(0.5 * math.pi * decrement**2 / tally.nobs, 0.75)
+    return 1.0 / math.sqrt(1.0 - share)
+
+
+def recession_of(search: Search, reach: float) -> Recession | None:
     """The direction in which the outcome is separated, if rows still move; it is looked for once."""
     if not reach > _MOVING or search.overlap_proved or not search.target.prior.flat.any():
         return None
@@ -181,10 +219,10 @@ def _recession(search: Search, reach: float) -> Recession | None:
     return recession
 
 
-def _advance(search: Search, direction: Array, decrement: float, reach: float) -> str:
+def _advance(search: Search, direction: Array, decrement: float, reach: float, length: float = 1.0) -> str:
     """Move: along the Newton step as far as it rises, or by a majorant step. Returns what was done."""
     slack = 1e-13 * (1.0 + abs(search.state.log_density))
-    length, there = _along(search, direction, decrement**2, slack) if math.isfinite(decrement) else (0.0, None)
+    length, there = (0.0, None) if math.isinf(decrement) else _along(search, direction, decrement**2, slack, length)
     kind, step = ("newton" if length == 1.0 else f"newton x {length:.3g}"), length * direction
     if there is None:
         other = search.majorant_step()
@@ -198,7 +236,9 @@ def _advance(search: Search, direction: Array, decrement: float, reach: float) -
     return kind
 
 
-def _along(search: Search, direction: Array, gain: float, slack: float) -> tuple[float, Expansion | None]:
+def _along(
+    search: Search, direction: Array, gain: float, slack: float, length: float
+) -> tuple[float, Expansion | None]:
     """How far to go along a Newton step, and the expansion there; None if it rises nowhere.
 
     The whole step if the log density agrees. Else to where it is level: rows far out are straight lines with a bend,
@@ -206,13 +246,13 @@ def _along(search: Search, direction: Array, gain: float, slack: float) -> tuple
     """
     here = search.state.log_density
     best: tuple[float, Expansion | None] = (0.0, None)
-    low, high, length = 0.0, math.inf, 1.0
+    low, high, whole = 0.0, math.inf, length
     for _ in range(_MOST_TRIALS):
         there = search.try_at(search.gamma + length * direction)
         rise, slope = there.log_density - here, float(direction @ there.score)
         rises = rise >= _ARMIJO * length * gain - slack
         # A rise may be lost in the rounding of the log density; then the slope along the step says if it overshot.
-        if length == 1.0 and (rises or abs(rise) <= _LEVEL * slack) and abs(slope) <= _WOLFE * gain:
+        if length == whole and (rises or abs(rise) <= _LEVEL * slack) and abs(slope) <= _WOLFE * gain:
             return length, there
         if rises and (best[1] is None or there.log_density > best[1].log_density):
             best = (length, there)

@@ -18,11 +18,13 @@ from bayeslogit.existence import single_class, too_few_rows
 from bayeslogit.logistic import logit
 from bayeslogit.mode import Mode, Road, Status
 from bayeslogit.newton import POLISHED, SETTLED, Search, newton
+from bayeslogit.proximal import proximal
 from bayeslogit.quasi_newton import Climb, climb
 from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor
 from bayeslogit.subsample import Start, sample_size, sample_start
 from bayeslogit.target import Expansion, LogPosterior
 from bayeslogit.wide import is_wide, reduce_wide
+from bayeslogit.working_set import many_kinks, working_sets
 
 Array = NDArray[np.float64]
 
@@ -44,6 +46,8 @@ _EXACT = 1e-6
 def choose_road(target: LogPosterior, covariance: bool = True) -> Road:
     """Which algorithm finds this mode soonest; every one of them finds the same."""
     n, p = target.design.source.n_rows, len(target.design.columns)
+    if target.kinks:
+        return Road.WORKING_SETS if many_kinks(target) else Road.PROXIMAL
     if is_wide(target):
         return Road.WIDE
     if target.design.source.stored < _LARGE:
@@ -111,8 +115,14 @@ def _null_model(target: LogPosterior) -> Array:
 
 
 def _walk(target: LogPosterior, gamma: Array, road: Road, tol: float, max_iter: int) -> Mode:
+    if road is Road.WORKING_SETS:
+        return working_sets(target, gamma, tol, max_iter)[0]
+    if road is Road.PROXIMAL:
+        return proximal(_search(target, gamma, road), tol, max_iter)
     if road is Road.NEWTON:
-        return newton(_search(target, gamma, road), tol, max_iter)
+        search = _search(target, gamma, road)
+        search.moved = bool(np.any(gamma[int(target.design.has_intercept) :]))
+        return newton(search, tol, max_iter)
     start = _start(target, gamma)
     if start is None:
         return newton(_search(target, gamma, road), tol, max_iter)

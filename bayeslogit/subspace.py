@@ -19,6 +19,64 @@ _COLUMNS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
+class Support:
+    """The working coordinates away from the kinks of their priors; the others are held at theirs.
+
+    It has the verbs of `Subspace`. What it says is given the zero set.
+
+    Attributes
+    ----------
+    active : array of int, shape (a,)
+    size : int
+        Number of working coordinates p.
+    prior_information : array, shape (a, a)
+        Of the smooth part of the prior of the active coordinates, at the mode.
+    """
+
+    active: NDArray[np.intp]
+    size: int
+    prior_information: Array
+
+    @property
+    def across(self) -> int:
+        """Numbers of noise that `lift` needs."""
+        return 0
+
+    @property
+    def log_determinant(self) -> float:
+        """NaN: at a kink there is no curvature to integrate."""
+        return float("nan")
+
+    def project(self, rows: Array) -> Array:
+        """Linear functions of the working coordinates, as functions of the active ones."""
+        return rows[:, self.active]
+
+    def outside(self, rows: Array) -> Array:
+        """NaN for functions of nothing but coordinates at their kinks."""
+        held = ~np.any(rows[:, self.active], axis=1)
+        result = np.zeros((rows.shape[0], rows.shape[0]))
+        result[held] = np.nan
+        result[:, held] = np.nan
+        return result
+
+    def outside_variances(self, rows: Array) -> Array:
+        """The diagonal of `outside`, shape (m,)."""
+        return np.diag(self.outside(rows)).copy()
+
+    def coordinate_variances(self, core: Factor) -> Array:
+        """Posterior variance of each working coordinate given the zero set; NaN at the zeros. Shape (p,)."""
+        result = np.full(self.size, np.nan)
+        result[self.active] = core.coordinate_variances()
+        return result
+
+    def lift(self, moved: Array, noise: Array) -> Array:
+        """Deviations of the active coordinates as those of all, shape (p, draws)."""
+        result = np.zeros((self.size, moved.shape[1]))
+        result[self.active] = moved
+        return result
+
+
+@dataclass(frozen=True)
 class Subspace:
     """Coordinates ``(kept, z)`` in which a wide design has no more columns than rows.
 
@@ -41,6 +99,11 @@ class Subspace:
     scale: Array
     basis: Array
     prior_information: Array
+
+    @property
+    def across(self) -> int:
+        """Numbers of noise that `lift` needs."""
+        return self.reduced.size
 
     @property
     def log_determinant(self) -> float:

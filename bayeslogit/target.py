@@ -182,6 +182,32 @@ def _scatter(block: Block, gamma: Array) -> Array:
     return X.information(squared_residuals(X.predict(gamma) + block.offset, block.successes, block.failures))
 
 
+@dataclass(frozen=True)
+class Kinks:
+    """The terms ``-rate_j |gamma_j - center_j|`` of a log density; a rate of zero is no kink. Arrays of shape (p,)."""
+
+    center: Array
+    rate: Array
+
+    def __bool__(self) -> bool:
+        return bool(np.any(self.rate > 0.0))
+
+    def active(self, gamma: Array) -> NDArray[np.intp]:
+        """Coordinates that are not at a kink."""
+        return np.flatnonzero((self.rate == 0.0) | (gamma != self.center))
+
+    def cost(self, gamma: Array) -> float:
+        """``sum_j rate_j |gamma_j - center_j|``."""
+        return float(self.rate @ np.abs(gamma - self.center))
+
+    def violation(self, gamma: Array, score: Array) -> Array:
+        """What is left of the score of the smooth part when each kink has taken what it can."""
+        away = gamma - self.center
+        beyond = np.sign(score) * np.maximum(np.abs(score) - self.rate, 0.0)
+        result: Array = np.where(away != 0.0, score - self.rate * np.sign(away), beyond)
+        return result
+
+
 def _unit_rows(columns: Sequence[int], p: int) -> Array:
     rows = np.zeros((len(columns), p))
     rows[np.arange(len(columns)), list(columns)] = 1.0
@@ -223,7 +249,7 @@ class PriorTarget:
         return top, center, precision
 
     def slope(self, gamma: Array) -> Slope:
-        """The normalised log prior at ``gamma``, to first order."""
+        """The normalised log prior at ``gamma``, and the score of its smooth part."""
         if self._normal is not None:
             top, center, precision = self._normal
             away = gamma - center
@@ -240,15 +266,19 @@ class PriorTarget:
                 score += rows.T @ slope
         return Slope(value, score)
 
-    def information(self, gamma: Array) -> Array:
-        """Minus the second derivative of the log prior at ``gamma``, shape (p, p)."""
+    def information(self, gamma: Array, *, majorant: bool = False) -> Array:
+        """Minus the second derivative of the smooth part of the log prior at ``gamma``, shape (p, p).
+
+        With ``majorant`` that of a quadratic that touches it there and lies below: positive in heavy tails too.
+        """
         if self._normal is not None:
             return np.diag(self._normal[2])
         information = np.zeros((gamma.size, gamma.size))
         for term, rows in self._terms:
             index = list(term.columns)
             u = gamma[index] if rows is None else rows @ gamma
-            curve = term.density.information(u, **term.parameters)
+            bent = term.density.majorant if majorant and term.density.majorant else term.density.information
+            curve = bent(u, **term.parameters)
             if rows is not None:
                 information += rows.T @ (curve @ rows if curve.ndim == 2 else curve[:, None] * rows)
             elif curve.ndim == 2:
@@ -258,7 +288,7 @@ class PriorTarget:
         return information
 
     def expand(self, gamma: Array) -> Expansion:
-        """The normalised log prior at ``gamma``, to second order."""
+        """The normalised log prior at ``gamma``, and the derivatives of its smooth part."""
         slope = self.slope(gamma)
         return Expansion(slope.log_density, slope.score, self.information(gamma))
 
@@ -299,7 +329,24 @@ class LogPosterior:
     def coordinates(self) -> Coordinates:
         if self.at is not None:
             return self.at
+        if any(0 in term.columns and term.density.kink for term in self.prior.terms):
+            return Coordinates(None)  # the kink of an intercept is where the intercept itself is zero
         return Coordinates(self.design.moments.mean if self.design.has_intercept else None)
+
+    @cached_property
+    def kinks(self) -> Kinks:
+        """Where the log prior is not smooth."""
+        center, rate = np.zeros(len(self.design.columns)), np.zeros(len(self.design.columns))
+        for term in self.prior.terms:
+            if term.density.kink is not None:
+                index = list(term.columns)
+                center[index], rate[index] = term.density.kink(**term.parameters)
+        return Kinks(center, rate)
+
+    @cached_property
+    def concave(self) -> bool:
+        """Whether no family of the prior has a tail that bends the other way."""
+        return not any(term.density.majorant for term in self.prior.terms)
 
     @cached_property
     def prior_target(self) -> PriorTarget:
@@ -323,7 +370,7 @@ class LogPosterior:
 
     def majorant(self, gamma: Array) -> Array:
         """Information of a quadratic that touches the log posterior at ``gamma`` and lies below it: one pass."""
-        return self._rows.reduce(_majorant, gamma) + self.prior_target.information(gamma)
+        return self._rows.reduce(_majorant, gamma) + self.prior_target.information(gamma, majorant=True)
 
     def root(self, gamma: Array, *, majorant: bool = False) -> Array:
         """Triangular R with R'R the information at ``gamma``, found without forming it: one pass, shape (<= p, p)."""

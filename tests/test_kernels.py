@@ -40,6 +40,7 @@ def dense_arguments(rng: np.random.Generator, dtype: Any = np.float64) -> dict[s
         "moments": (X, weight),
         "cholesky": (square,),
         "solve": (np.linalg.cholesky(square).T.copy(), slopes),
+        "descend": (square, 10 * slopes, center, np.round(center), np.full(K, 30.0), 1e-13, 10_000),
         "group_rows": (np.round(X).view(f"u{X.itemsize}"), np.zeros(N, np.uint64), successes, failures, N),
     }
 
@@ -262,4 +263,4 @@ def test_without_a_place_for_the_cache_loops_are_compiled_for_the_process(monkey
 
     monkeypatch.setattr(compile.numba, "njit", no_cache)
     double = compile.jit(compile.SUMS)(lambda x: x + x)
-    assert double(21.0) == 42.0 and asked == [True, False]
+    assert double(21.0) == 42.0 and asked[:2] == [True, False]

@@ -6,7 +6,7 @@ they are read, ``x - center``, so no centred copy is ever made. Every loop has a
 
 from __future__ import annotations
 
-from bayeslogit.loops import algebra, dense, rows, sparse
+from bayeslogit.loops import algebra, dense, descent, rows, sparse
 from bayeslogit.loops.compile import Loop
 
 LOOPS: dict[str, Loop] = {
@@ -18,6 +18,7 @@ LOOPS: dict[str, Loop] = {
     "moments": dense.moments,
     "cholesky": algebra.cholesky,
     "solve": algebra.solve,
+    "descend": descent.descend,
     "group_rows": rows.group_rows,
     "sparse_predict": sparse.sparse_predict,
     "sparse_score": sparse.sparse_score,

@@ -14,7 +14,7 @@ from bayeslogit.errors import FitError
 from bayeslogit.mode import Mode
 from bayeslogit.sources.matrix import Rows
 from bayeslogit.steps import Factor
-from bayeslogit.subspace import Subspace
+from bayeslogit.subspace import Subspace, Support
 from bayeslogit.target import Coordinates
 
 Array = NDArray[np.float64]
@@ -34,14 +34,14 @@ class LaplacePosterior:
     factor : Factor or None
         Of the precision, in working coordinates, or in those of ``subspace``.
     coordinates : Coordinates
-    subspace : Subspace or None
-        Where the posterior of a wide design differs from its prior.
+    subspace : Subspace, Support or None
+        What the factor speaks of, if not all working coordinates.
     """
 
     mean: Array
     factor: Factor | None
     coordinates: Coordinates
-    subspace: Subspace | None = None
+    subspace: Subspace | Support | None = None
 
     @classmethod
     def at(cls, mode: Mode) -> LaplacePosterior:
@@ -87,7 +87,9 @@ class LaplacePosterior:
             size = self.mean.size if picked is None else len(picked)
             return np.full((size, size), np.nan)
         if self.subspace is None and (picked is None or self.mean.size <= _WHOLE):
-            full = self.coordinates.covariance(self.factor.inverse)
+            # Not by the inverse: the intercept's row would cancel where columns are nearly collinear.
+            half = self.factor.whiten_rows(self.functions(range(self.mean.size)))
+            full: Array = half.T @ half
             return full if picked is None else full[np.ix_(picked, picked)]
         functions = self.functions(range(self.mean.size) if picked is None else picked)
         half = self.factor.whiten_rows(self.project(functions))
@@ -111,7 +113,7 @@ class LaplacePosterior:
         z = rng.standard_normal((self.factor.scale.size, draws))
         moved = self.factor.unwhiten(z)
         if self.subspace is not None:
-            moved = self.subspace.lift(moved, rng.standard_normal((self.subspace.reduced.size, draws)))
+            moved = self.subspace.lift(moved, rng.standard_normal((self.subspace.across, draws)))
         gamma = self.coordinates.gamma(self.mean)[:, None] + moved
         if self.coordinates.center is not None:
             gamma[0] -= self.coordinates.center @ gamma[1:]

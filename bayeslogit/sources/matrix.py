@@ -60,6 +60,10 @@ class DenseRows:
         """The same rows with the centring and the intercept carried out: a copy, for small data."""
         return DenseRows(np.asfortranarray(self.toarray()), False)
 
+    def restricted(self, picked: NDArray[np.intp]) -> DenseRows:
+        """Some slope columns, a copy."""
+        return replace(self, X=np.ascontiguousarray(self.X[:, picked]))
+
     def take(self, rows: slice | NDArray[Any]) -> DenseRows:
         return replace(self, X=self.X[rows])
 
@@ -179,6 +183,21 @@ class SparseRows:
     def worked_out(self) -> SparseRows:
         """The same rows: they stay compressed."""
         return self
+
+    def restricted(self, picked: NDArray[np.intp]) -> Rows:
+        """Some slope columns, a copy."""
+        from scipy.sparse import csr_array
+
+        columns = self.columns_of_csr(picked)
+        rows = SparseRows.of(csr_array(columns), self.intercept)
+        return DenseRows(rows.toarray()[:, int(self.intercept) :], self.intercept) if rows.packed else rows
+
+    def columns_of_csr(self, picked: NDArray[np.intp]) -> Any:
+        """Some slope columns, compressed."""
+        from scipy.sparse import csr_array, hstack
+
+        whole = hstack([csr_array(self.full), self._csr], format="csc")
+        return whole[:, np.argsort(self.order)[picked]].tocsr()
 
     def take(self, rows: slice | NDArray[Any]) -> Rows:
         if self.packed:

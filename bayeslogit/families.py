@@ -1,0 +1,391 @@
+"""Prior families: what a user writes for a coefficient, a term, or every slope.
+
+Nothing here knows data. ``resolve`` turns a prior into a `ResolvedPrior` against a design.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayeslogit.errors import PriorError
+from bayeslogit.resolved import PriorTerm, ResolvedPrior
+
+Array = NDArray[np.float64]
+
+
+class Columns(Protocol):
+    """What a prior needs to know of a design: names, terms, and means and sds of the columns."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def terms(self) -> Mapping[str, tuple[int, ...]]: ...
+    @property
+    def has_intercept(self) -> bool: ...
+    @property
+    def column_means(self) -> Array: ...
+    @property
+    def column_sds(self) -> Array: ...
+
+
+class Prior:
+    """A prior before it has met a design."""
+
+    def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
+        """This family on the given columns."""
+        raise PriorError(f"{self!r} is a rule for a whole model, not a density for the columns {', '.join(names)}.")
+
+    def resolve(self, design: Columns) -> ResolvedPrior:
+        """The prior as numbers against ``design``: slopes get this family, the intercept is flat."""
+        first = int(design.has_intercept)
+        names = tuple(design.columns)
+        terms = [PriorTerm("flat", (0,))] if first else []
+        if len(names) > first:
+            terms.append(self.on(tuple(range(first, len(names))), names[first:]))
+        return ResolvedPrior(names, tuple(terms), repr(self))
+
+    def describe(self, design: Columns) -> list[dict[str, Any]]:
+        """`ResolvedPrior.describe` of ``resolve(design)``."""
+        return self.resolve(design).describe()
+
+
+@dataclass(frozen=True)
+class Flat(Prior):
+    """No prior: density 1 per unit of the column. The mode is the maximum-likelihood estimate."""
+
+    def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
+        return PriorTerm("flat", columns)
+
+
+@dataclass(frozen=True)
+class _LocationScale(Prior):
+    """A family with a scale and a mean, the same for every column."""
+
+    scale: float
+    mean: float = field(default=0.0, kw_only=True)
+
+    family: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        object.__setattr__(self, "scale", _positive(name, "scale", self.scale))
+        object.__setattr__(self, "mean", _finite(name, "mean", self.mean))
+
+    def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
+        k = len(columns)
+        return PriorTerm(self.family, columns, {"mean": np.full(k, self.mean), "scale": np.full(k, self.scale)})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.scale:g}{_mean(self.mean)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Normal(_LocationScale):
+    """Gaussian prior: ``-(b - mean)^2 / (2 scale^2)``, an L2 penalty of ``lambda = 1 / scale^2`` (with one half).
+
+    Parameters
+    ----------
+    scale : float
+        Standard deviation, log-odds per unit of the column.
+    mean : float
+        Centre, same unit.
+
+    Raises
+    ------
+    PriorError
+        If ``scale`` is not a positive finite number or ``mean`` is not finite.
+    """
+
+    family: ClassVar[str] = "normal"
+
+
+@dataclass(frozen=True, repr=False)
+class Laplace(_LocationScale):
+    """Laplace prior: ``-|b - mean| / scale``, an L1 penalty ``lambda = 1 / scale``, no half. Its sd is sqrt(2) scale.
+
+    Parameters
+    ----------
+    scale : float
+        Log-odds per unit of the column.
+    mean : float
+        Where the kink is, same unit.
+
+    Raises
+    ------
+    PriorError
+        If ``scale`` is not a positive finite number or ``mean`` is not finite.
+    """
+
+    family: ClassVar[str] = "laplace"
+
+
+@dataclass(frozen=True)
+class ElasticNet(Prior):
+    """Elastic net prior: ``-l1 |b - mean| - l2 (b - mean)^2 / 2``, normalised.
+
+    Parameters
+    ----------
+    l1, l2 : float
+        The rates ``lambda1`` (no half) and ``lambda2`` (with one half); not negative, not both zero.
+    mean : float
+        Where the kink is, log-odds per unit of the column.
+
+    Raises
+    ------
+    PriorError
+        If a rate is negative or not finite, or both are zero.
+    """
+
+    l1: float = field(kw_only=True)
+    l2: float = field(kw_only=True)
+    mean: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("l1", "l2"):
+            rate = _finite("ElasticNet", name, getattr(self, name))
+            if not (rate == 0.0 or 1e-150 < rate < 1e150):
+                raise PriorError(f"ElasticNet({name}={rate!r}): a rate is zero or positive, at most 1e150.")
+            object.__setattr__(self, name, rate)
+        if self.l1 == 0.0 and self.l2 == 0.0:
+            raise PriorError("ElasticNet(l1=0, l2=0) is no prior at all: use bayeslogit.Flat().")
+        object.__setattr__(self, "mean", _finite("ElasticNet", "mean", self.mean))
+
+    def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
+        k = len(columns)
+        return PriorTerm(
+            "elastic_net",
+            columns,
+            {"mean": np.full(k, self.mean), "l1": np.full(k, self.l1), "l2": np.full(k, self.l2)},
+        )
+
+    def __repr__(self) -> str:
+        return f"ElasticNet(l1={self.l1:g}, l2={self.l2:g}{_mean(self.mean)})"
+
+
+@dataclass(frozen=True)
+class StudentT(Prior):
+    """Student-t prior with ``df`` degrees of freedom: heavier tails than a Gaussian, so that large effects stay large.
+
+    Parameters
+    ----------
+    df : float
+        Degrees of freedom, positive.
+    scale : float
+        Log-odds per unit of the column; the sd is ``scale sqrt(df / (df - 2))`` for ``df > 2`` and infinite below.
+    mean : float
+        Centre, same unit.
+
+    Raises
+    ------
+    PriorError
+        If ``df`` or ``scale`` is not a positive finite number or ``mean`` is not finite.
+    """
+
+    df: float
+    scale: float
+    mean: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "df", _positive("StudentT", "df", self.df))
+        object.__setattr__(self, "scale", _positive("StudentT", "scale", self.scale))
+        object.__setattr__(self, "mean", _finite("StudentT", "mean", self.mean))
+
+    def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
+        k = len(columns)
+        values = {"df": self.df, "mean": self.mean, "scale": self.scale}
+        return PriorTerm("student_t", columns, {key: np.full(k, value) for key, value in values.items()})
+
+    def __repr__(self) -> str:
+        return f"StudentT({self.df:g}, {self.scale:g}{_mean(self.mean)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Cauchy(_LocationScale):
+    """Cauchy prior, `StudentT` with one degree of freedom: its mean and sd do not exist.
+
+    Parameters
+    ----------
+    scale : float
+        Half of the interquartile range, log-odds per unit of the column.
+    mean : float
+        Centre, same unit.
+
+    Raises
+    ------
+    PriorError
+        If ``scale`` is not a positive finite number or ``mean`` is not finite.
+    """
+
+    family: ClassVar[str] = "cauchy"
+
+
+@dataclass(frozen=True, eq=False)
+class MultivariateNormal(Prior):
+    """Gaussian prior on several coefficients at once.
+
+    Parameters
+    ----------
+    mean : array_like, shape (k,)
+        Centre, log-odds per unit of each column.
+    cov, precision : array_like, shape (k, k)
+        Exactly one of them: symmetric and positive definite.
+    columns : sequence of str, optional
+        The design columns, in the order of ``mean``; matched by name. May name "Intercept". Needed unless the prior is
+        assigned to one term, whose columns it then takes in the order of the design.
+
+    Raises
+    ------
+    PriorError
+        If shapes disagree, the matrix is not symmetric positive definite, or names repeat.
+    """
+
+    mean: Array = field(kw_only=True)
+    cov: Array | None = field(default=None, kw_only=True)
+    precision: Array | None = field(default=None, kw_only=True)
+    columns: tuple[str, ...] | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        mean = _vector("MultivariateNormal", "mean", self.mean)
+        if (self.cov is None) == (self.precision is None):
+            raise PriorError("MultivariateNormal: give exactly one of cov= and precision=.")
+        name = "cov" if self.precision is None else "precision"
+        given = self.cov if self.precision is None else self.precision
+        assert given is not None
+        matrix = _positive_definite("MultivariateNormal", name, given, mean.size)
+        object.__setattr__(self, "mean", mean)
+        object.__setattr__(self, name, matrix)
+        if self.columns is not None:
+            names = tuple(self.columns)
+            if len(names) != mean.size or len(set(names)) != len(names):
+                raise PriorError(
+                    f"MultivariateNormal: columns={list(names)!r} must be {mean.size} different names, one a mean."
+                )
+            object.__setattr__(self, "columns", names)
+
+    def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
+        order = np.arange(len(columns))
+        if self.columns is not None:
+            if set(self.columns) != set(names):
+                raise PriorError(
+                    f"MultivariateNormal names the columns {listed(self.columns)}, "
+                    f"but it was assigned to {listed(names)}."
+                )
+            order = np.array([self.columns.index(name) for name in names], dtype=int)
+        elif len(columns) != self.mean.size:
+            raise PriorError(
+                f"MultivariateNormal has {self.mean.size} means, but it was assigned to {len(columns)} columns "
+                f"({listed(names)}); give columns=."
+            )
+        precision = self.precision if self.precision is not None else _inverse(self.cov)
+        parameters = {"mean": self.mean[order], "precision": precision[np.ix_(order, order)]}
+        return PriorTerm("multivariate_normal", columns, parameters)
+
+    def resolve(self, design: Columns) -> ResolvedPrior:
+        """Alone it must name every slope, and may name the intercept; anything left out would be flat in silence."""
+        if self.columns is None:
+            raise PriorError("MultivariateNormal as the whole prior needs columns=, so that it is matched by name.")
+        known(self.columns, design, "MultivariateNormal")
+        slopes = [name for name in design.columns if not (design.has_intercept and name == design.columns[0])]
+        missing = [name for name in slopes if name not in self.columns]
+        if missing:
+            raise PriorError(
+                f"MultivariateNormal as the whole prior must name every slope; it leaves out {listed(missing)}. "
+                "Use bayeslogit.priors(default=..., terms={...}) to give the others a prior of their own."
+            )
+        covered = tuple(j for j, name in enumerate(design.columns) if name in self.columns)
+        terms = [self.on(covered, tuple(design.columns[j] for j in covered))]
+        terms += [PriorTerm("flat", (j,)) for j in range(len(design.columns)) if j not in covered]
+        return ResolvedPrior(tuple(design.columns), tuple(terms), f"MultivariateNormal on {len(covered)} columns")
+
+    def __repr__(self) -> str:
+        return f"MultivariateNormal(mean={np.array2string(self.mean, precision=3)}, columns={self.columns})"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence."""
+    shown = ", ".join(str(name) for name in names[:8])
+    return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def known(keys: Sequence[str], design: Columns, where: str) -> None:
+    """Refuse names that the design does not have."""
+    unknown = [key for key in keys if key not in design.columns]
+    if unknown:
+        raise PriorError(
+            f"{where} names {listed(unknown)}, which the design does not have. "
+            f"Its terms are {listed(list(design.terms))}; its columns are {listed(design.columns)}."
+        )
+
+
+def _finite(family: str, name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise PriorError(f"{family}({name}={value!r}): {name} must be a finite number.")
+    return number
+
+
+def _positive(family: str, name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not (math.isfinite(number) and number > 0.0):
+        raise PriorError(
+            f"{family}({name}={value!r}): {name} must be a positive finite number, in log-odds per unit of the column. "
+            "For no prior at all use bayeslogit.Flat()."
+        )
+    # 1 / scale^2 and its logarithm must stay representable.
+    if not 1e-150 < number < 1e150:
+        raise PriorError(f"{family}({name}={value!r}): {name} must lie between 1e-150 and 1e150; rescale the column.")
+    return number
+
+
+def _mean(value: float) -> str:
+    return "" if value == 0.0 else f", mean={value:g}"
+
+
+def _vector(family: str, name: str, value: ArrayLike) -> Array:
+    try:
+        vector = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise PriorError(f"{family}({name}=...): {name} must be numbers.") from None
+    if vector.ndim != 1 or not np.all(np.isfinite(vector)):
+        raise PriorError(f"{family}({name}=...): {name} must be a vector of finite numbers, shape (k,).")
+    return vector
+
+
+def _positive_definite(family: str, name: str, value: ArrayLike, size: int) -> Array:
+    try:
+        matrix = np.atleast_2d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise PriorError(f"{family}({name}=...): {name} must be a matrix of numbers.") from None
+    if matrix.shape != (size, size):
+        raise PriorError(f"{family}({name}=...): {name} has shape {matrix.shape}, the mean needs ({size}, {size}).")
+    if not np.all(np.isfinite(matrix)):
+        raise PriorError(f"{family}({name}=...): {name} has values that are not finite.")
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    if not np.all(np.abs(matrix - matrix.T) <= 1e-10 * np.outer(scale, scale)):
+        raise PriorError(f"{family}({name}=...): {name} is not symmetric.")
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        smallest = float(np.linalg.eigvalsh(matrix)[0])
+        raise PriorError(
+            f"{family}({name}=...): {name} is not positive definite (smallest eigenvalue {smallest:.3g})."
+        ) from None
+    return 0.5 * (matrix + matrix.T)
+
+
+def _inverse(matrix: Array | None) -> Array:
+    assert matrix is not None
+    inverse: Array = np.linalg.inv(matrix)
+    return 0.5 * (inverse + inverse.T)

@@ -1,0 +1,153 @@
+"""Newton steps for priors with kinks (Laplace, elastic net): the quadratic is exact, and so is each kink.
+
+Each step maximises the quadratic expansion of the smooth part minus the kinks, by coordinate descent on the p x p
+matrix (Yuan, Ho and Lin 2012; Lee, Sun and Saunders 2014). The search ends at the optimality condition itself: away
+from its kink the score of a coefficient balances the rate, at the kink it stays below; violations are in posterior sds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslogit.existence import not_identified, separated
+from bayeslogit.kernels import kernel
+from bayeslogit.mode import Mode, Status
+from bayeslogit.newton import POLISHED, Search, recession_of
+from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor
+from bayeslogit.subspace import Support
+from bayeslogit.target import Expansion
+
+Array = NDArray[np.float64]
+_ARMIJO = 1e-4
+_SHORTEST = 1e-10
+_SWEEPS = 5000
+_LEVEL = 1e4
+_PATIENCE = 12
+# A step with a stale information has to shrink the violation at least so much.
+_SHRINKS = 0.3
+# Up to this many columns coordinate descent in plain Python costs less than loading a compiler.
+_FEW = 16
+
+
+class _Judgement(NamedTuple):
+    """How far the search is from the optimality condition."""
+
+    violation: float
+    active: NDArray[np.intp]
+    factor: Factor | None
+
+
+def proximal(search: Search, tol: float, max_iter: int, *, stale: bool = False) -> Mode:
+    """Steps from where the search stands until the optimality condition holds to ``tol`` posterior sds.
+
+    Parameters
+    ----------
+    stale : bool
+        Keep the information while steps made with it still shrink the violation, and do not form it at the end: for
+        sequences of fits of which only the mode is wanted.
+    """
+    here = _judge(search)
+    aim, steps = tol if stale else min(tol, POLISHED), 0
+    while here.violation > aim and steps < max_iter:
+        weak = here.factor is None or here.factor.smallest_pivot < WELL_CONDITIONED
+        if weak and not search.identified and bool(search.target.prior.flat.any()):
+            search.passes += 1
+            refusal = not_identified(search.target, search.gamma)
+            if refusal is not None:
+                return search.end(Status.NOT_POSITIVE_DEFINITE, refusal, math.inf)
+            search.identified = True
+        step = _best(search, 0.01 * min(aim, here.violation)) - search.gamma
+        reach = (
+            float(search.reach(step)[0]) if not stale and (here.violation <= tol or steps >= _PATIENCE) else math.nan
+        )
+        recession = recession_of(search, reach)
+        if recession is not None:
+            words = separated(search.target, recession)
+            return search.end(Status.NO_FINITE_MODE, words, here.violation, recession=recession)
+        there = _walk(search, step, here, search.slope_at if stale else search.try_at)
+        poor = stale and not search.fresh and (there is None or there.violation > _SHRINKS * here.violation)
+        if poor:
+            search.state = search.try_at(search.gamma)
+            there = _judge(search)
+        if there is None:
+            break
+        here, steps = there, steps + 1
+    return _end(search, here, tol, steps)
+
+
+def _judge(search: Search) -> _Judgement:
+    kinks, H = search.target.kinks, search.state.information
+    active = kinks.active(search.gamma)
+    factor = cholesky_factor(H[np.ix_(active, active)], search.compiled)
+    with np.errstate(divide="ignore"):
+        sd = 1.0 / np.sqrt(np.maximum(H.diagonal(), 0.0))
+    if factor is not None:
+        sd[active] = np.sqrt(factor.coordinate_variances())
+    violated = np.abs(kinks.violation(search.gamma, search.state.score))
+    return _Judgement(float(np.max(violated * np.where(violated > 0.0, sd, 0.0), initial=0.0)), active, factor)
+
+
+def _best(search: Search, tol: float) -> Array:
+    """Where the quadratic expansion less the kinks is largest."""
+    kinks, state = search.target.kinks, search.state
+    compiled = search.compiled or search.gamma.size > _FEW
+    result: Array = kernel("descend", compiled)(
+        state.information, state.score, search.gamma, kinks.center, kinks.rate, tol, _SWEEPS
+    )
+    return result
+
+
+def _walk(search: Search, step: Array, here: _Judgement, evaluate: Callable[[Array], Expansion]) -> _Judgement | None:
+    """Move along a step as far as the log density agrees with it; None if it does nowhere."""
+    kinks, start, state = search.target.kinks, search.gamma, search.state
+    gain = float(state.score @ step) - kinks.cost(start + step) + kinks.cost(start)
+    slack, length = 1e-13 * (1.0 + abs(state.log_density)), 1.0
+    while length >= _SHORTEST:
+        # The end of a whole step is exact, zeros included; a shorter one leaves its kinks.
+        gamma = start + step if length == 1.0 else start + length * step
+        search.gamma, search.state = gamma, evaluate(gamma)
+        there, rise = _judge(search), search.state.log_density - state.log_density
+        level = abs(rise) <= _LEVEL * slack and there.violation < here.violation
+        if level or (gain > 0.0 and rise >= _ARMIJO * length * gain and rise > slack):
+            kind = "proximal" if length == 1.0 else f"proximal x {length:.3g}"
+            search.trace.append(search.line(state.log_density, here.violation, math.nan, kind))
+            return there
+        length /= 2.0
+    search.gamma, search.state = start, state
+    return None
+
+
+def _end(search: Search, here: _Judgement, tol: float, steps: int) -> Mode:
+    search.note(here.violation, math.nan, "none")
+    if here.violation > max(tol, 1e-6):
+        words = (
+            f"Not converged: the optimality condition is violated by {here.violation:.1e} posterior sd after {steps} "
+            f"steps (asked: {tol:g}). Rescale columns that differ by many orders of magnitude, or raise max_iter."
+        )
+        return search.end(Status.ITERATION_LIMIT, words, here.violation)
+    zeros = search.gamma.size - here.active.size
+    message = f"Converged: the optimality condition holds to {here.violation:.1e} posterior sd after {steps} steps."
+    notes: list[str] = []
+    if zeros:
+        notes.append(
+            f"{zeros} of {search.gamma.size} coefficients are exactly at the kink of their prior and have no standard "
+            "error; the others' are given the zero set, and too narrow."
+        )
+    if not zeros:
+        return search.end(Status.CONVERGED, message, here.violation, here.factor)
+    block = np.ix_(here.active, here.active)
+    prior = search.target.prior_target.information(search.gamma)[block]
+    return search.end(
+        Status.CONVERGED,
+        message,
+        here.violation,
+        here.factor,
+        notes=tuple(notes),
+        subspace=Support(here.active, search.gamma.size, prior),
+        information=search.state.information[block],
+    )
