@@ -1,12 +1,18 @@
 """Logistic regression whose penalty is a prior and whose numbers say how sure they are."""
 
 from bayeslogit import datasets as datasets
+from bayeslogit._convert import Conversion as Conversion
+from bayeslogit._convert import convert as convert
 from bayeslogit._fit import fit as fit
 from bayeslogit._fit import load as load
+from bayeslogit._priors import Cauchy as Cauchy
+from bayeslogit._priors import ElasticNet as ElasticNet
 from bayeslogit._priors import Flat as Flat
+from bayeslogit._priors import Laplace as Laplace
 from bayeslogit._priors import MultivariateNormal as MultivariateNormal
 from bayeslogit._priors import Normal as Normal
 from bayeslogit._priors import Prior as Prior
+from bayeslogit._priors import StudentT as StudentT
 from bayeslogit._priors import priors as priors
 from bayeslogit._report import report as report
 from bayeslogit.chart import Chart as Chart
@@ -32,6 +38,7 @@ __all__ = [
     "ArgumentError",
     "BayeslogitError",
     "Chart",
+    "Conversion",
     "DataError",
     "Design",
     "FileFormatError",
@@ -47,6 +54,7 @@ __all__ = [
     "PriorError",
     "Status",
     "Table",
+    "convert",
     "datasets",
     "fit",
     "load",

@@ -13,6 +13,7 @@ from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitWarning
 from bayeslogit.facts import Facts
 from bayeslogit.fit_record import Parts
+from bayeslogit.missing import check_missing
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.laplace import LaplacePosterior
 from bayeslogit.presets import as_prior
@@ -148,8 +149,9 @@ def _design(
         return Design.from_formula(
             model, data, trials=trials, weights=weights, offset=offset, event=event, missing=missing
         )
+    check_missing(missing)
     given = {"data": data, "trials": trials, "weights": weights, "offset": offset, "event": event}
-    extra = [name for name, value in given.items() if value is not None]
+    extra = [name for name, value in given.items() if value is not None] + ["missing"] * (missing != "raise")
     if extra:
         raise ArgumentError(f"fit(design, ...): {', '.join(extra)} belong(s) to the design, not to fit().")
     return model

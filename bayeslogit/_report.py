@@ -22,11 +22,12 @@ from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, 
 from bayeslogit.render.html import to_html
 from bayeslogit.render.markdown import to_markdown
 from bayeslogit.results import Fit
-from bayeslogit.storage import write_text
+from bayeslogit.storage import check_place, write_text
 from bayeslogit.summary import percent
 from bayeslogit.table import Column, Table
 
 Array = NDArray[np.float64]
+_RENDERERS = {".html": to_html, ".md": to_markdown}
 # Events of the rarer outcome for each coefficient: above this the Gaussian approximation is off by hundredths of an sd.
 _PLENTY = 50.0
 # Columns whose spreads differ by more than this are drawn per sd: per unit some of them would be invisible.
@@ -67,18 +68,27 @@ def report(
     Raises
     ------
     ArgumentError
-        If the suffix names no known format.
+        If the suffix names no known format, or no file can stand there.
     """
     if not isinstance(fit, Fit):
         raise ArgumentError(f"report({type(fit).__name__}, ...): a fit is needed, as bayeslogit.fit returns it.")
-    target = Path(path)
-    renderers = {".html": to_html, ".md": to_markdown}
-    if target.suffix.lower() not in renderers:
-        raise ArgumentError(f"report(path={target.name!r}): the suffix must be {' or '.join(renderers)}.")
-    if not target.parent.is_dir():
-        raise ArgumentError(f"report(path={target.name!r}): there is no folder {str(target.parent)!r}; make it first.")
+    target = check_report(path)
     made = document(fit, prob=prob, title=title, question=question, command=command, tables=tables)
-    return write_text(target, renderers[target.suffix.lower()](made))
+    return write_text(target, _RENDERERS[target.suffix.lower()](made))
+
+
+def check_report(path: str | os.PathLike[str]) -> Path:
+    """The path, if a report can be written there.
+
+    Raises
+    ------
+    ArgumentError
+        If the suffix names no known format, or no file can stand there.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in _RENDERERS:
+        raise ArgumentError(f"report(path={target.name!r}): the suffix must be {' or '.join(_RENDERERS)}.")
+    return check_place(target)
 
 
 def document(
@@ -151,7 +161,7 @@ def _verdict(fit: Fit) -> Verdict:
         )
     if led:
         reasons.append(f"Led by the prior more than by the data: {', '.join(map(str, led[:8]))}.")
-    reasons += [*fit.mode.notes, *(fit.design.notes if fit.design is not None else ())]
+    reasons += [note for note in fit.notes if note not in fit.prior.notes]
     if reasons:
         return Verdict("care", "The mode is certified; what rests on it has limits:", tuple(reasons))
     return Verdict(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.data import Provenance
+from bayeslogit.data import Provenance, one_person
 from bayeslogit.errors import DataError
 from bayeslogit.sources.matrix import DenseRows, Rows, SparseRows
 
@@ -53,6 +53,7 @@ class ArraySpec:
 
     def rows(self, new: Any) -> Rows:
         """New rows in the order of the design; a frame or dict is matched by name, an array by position."""
+        new = one_person(new)
         given = _named_columns(new)
         if given is not None:
             missing = [name for name in self.names if name not in given]
@@ -60,7 +61,7 @@ class ArraySpec:
                 raise DataError(
                     f"new data lack the columns {', '.join(missing[:8])}; the design has {', '.join(self.names[:8])}."
                 )
-            new = np.column_stack([np.atleast_1d(given[name]) for name in self.names]) if self.names else new
+            new = np.column_stack([given[name] for name in self.names]) if self.names else new
         rows, _, _ = array_rows(new, None, self.has_intercept, what="new data")
         k = rows.shape[1] - self.has_intercept
         if k != len(self.names):
@@ -143,8 +144,6 @@ def _frame_names(X: Any) -> list[str] | None:
 
 
 def _named_columns(new: Any) -> Mapping[str, Any] | None:
-    if isinstance(new, Mapping):
-        return new
     names = _frame_names(new)
     return None if names is None else {name: np.asarray(new[name]) for name in names}
 
@@ -183,6 +182,8 @@ def _finite_columns(data: NDArray[Any], columns: NDArray[Any], what: str) -> Non
 def _check_names(labels: tuple[str, ...], k: int, intercept: bool) -> None:
     if len(labels) != k:
         raise DataError(f"names has {len(labels)} entries, X has {k} columns.")
+    if not intercept and "Intercept" in labels:
+        raise DataError("names: 'Intercept' stands for the column of ones; give another name to this one.")
     taken = ("Intercept", *labels) if intercept else labels
     repeated = sorted({name for name in taken if taken.count(name) > 1}) if len(set(taken)) < len(taken) else []
     if repeated:

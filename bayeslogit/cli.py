@@ -21,11 +21,12 @@ from bayeslogit import datasets
 from bayeslogit._fit import DEFAULT_PRIOR
 from bayeslogit._fit import fit as fit_line
 from bayeslogit._priors import Prior, Priors, priors
-from bayeslogit._report import nuts_table, report
+from bayeslogit._report import check_report, nuts_table, report
 from bayeslogit.errors import ArgumentError, BayeslogitError, DataError, FileFormatError, FitWarning, PriorError
 from bayeslogit.presets import parse_prior
 from bayeslogit.render.terminal import print_table
 from bayeslogit.results import Fit
+from bayeslogit.storage import check_place, make_folder
 from bayeslogit.table import Table
 
 DONE, UNEXPECTED, USAGE, BAD_DATA, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -80,6 +81,8 @@ def fit_command(
     out: Annotated[Path | None, typer.Option(help="Save the fit to this JSON file.")] = None,
 ) -> int:
     """Fit a model and print its coefficient table."""
+    if out is not None:
+        check_place(out)
     result = _fit(data, formula, prior, prior_for, trials, weights, offset, event, drop_missing)
     _show(result, prob, as_json)
     if out is not None:
@@ -104,6 +107,7 @@ def report_command(
     out: Annotated[Path, typer.Option(help="Where to write: .html or .md.")] = Path("report.html"),
 ) -> int:
     """Fit a model and write a report."""
+    check_report(out)
     result = _fit(data, formula, prior, prior_for, trials, weights, offset, event, drop_missing)
     written = report(result, path=out, prob=prob, title=title, command=_command_line())
     print(written)
@@ -119,6 +123,7 @@ def demo_command(
     prob: Prob = 0.95,
 ) -> int:
     """Fit the wells data of Bangladesh, print the summary, write a report."""
+    page = check_report(make_folder(out) / "wells.html")
     _say(f"Fitting {DEMO_FORMULA} to the 3,020 households of the wells data ...")
     result = fit_line(DEMO_FORMULA, datasets.load("wells"))
     print_table(result.summary(prob))
@@ -128,10 +133,9 @@ def demo_command(
         tables = (nuts_table(result),)
         print()
         print_table(tables[0])
-    out.mkdir(parents=True, exist_ok=True)
     written = report(
         result,
-        path=out / "wells.html",
+        path=page,
         prob=prob,
         title="Who switches to a safer well?",
         question="Households in Bangladesh whose well has unsafe arsenic: which of them move to another well?",

@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import io
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,6 +90,50 @@ def to_pandas(native: Any) -> Any:
     return frame
 
 
+def read_new(new: Any, *, arrays: bool) -> Any:
+    """New rows as a data frame of the caller's library; what is no frame stays as it is if ``arrays`` may be given.
+
+    Raises
+    ------
+    DataError
+        If it is no frame, a dict of columns of different lengths, or a file that cannot be read.
+    """
+    import narwhals as nw
+
+    if isinstance(new, str | Path):
+        return read_frame(new)[0]
+    if isinstance(new, Mapping):
+        return one_person(new)
+    if arrays and nw.from_native(new, pass_through=True) is new:
+        return new
+    return _wrapped(new).to_native()
+
+
+def index_of(values: Any) -> Any:
+    """The index of a pandas frame or series; None for anything else."""
+    pandas = sys.modules.get("pandas")  # where it is not loaded, nothing is of it
+    return values.index if pandas is not None and isinstance(values, pandas.DataFrame | pandas.Series) else None
+
+
+def by_label(role: str, values: Any, index: Any) -> Any:
+    """A pandas series by its labels in the order of ``index``; anything without labels by position, as it is.
+
+    Raises
+    ------
+    DataError
+        If the labels are others than those of the data, or repeat, so that it cannot be said which belongs to which.
+    """
+    labels = index_of(values)
+    if labels is None or index is None or len(labels) != len(index) or labels.equals(index):
+        return values
+    if labels.is_unique and index.is_unique and labels.isin(index).all():
+        return values.reindex(index)
+    raise DataError(
+        f"{role}: the index of this Series is not that of the data, so it is not clear which value belongs to which "
+        f"row; give {role}.to_numpy() to take them in their order, or a Series with the index of the data."
+    )
+
+
 def column_values(native: Any, name: str) -> NDArray[Any]:
     """One column of a frame of any library, shape (n,).
 
@@ -109,7 +154,7 @@ def _wrapped(source: Any) -> Any:
     import narwhals as nw
 
     if hasattr(source, "shape") and hasattr(source, "columns"):  # a lazy frame has no shape
-        repeated = _repeated([str(name) for name in _column_names(source)])
+        repeated = _repeated([str(name) for name in column_names(source)])
         if repeated:
             raise DataError(f"data: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
     try:
@@ -161,13 +206,25 @@ def _unaligned(values: Any) -> Any:
     return np.asarray(values) if hasattr(values, "__array__") and np.ndim(values) == 1 else values
 
 
-def _column_names(native: Any) -> list[Any]:
+def column_names(native: Any) -> list[Any]:
+    """Names of the columns of an eager frame of any library."""
     names = getattr(native, "column_names", None)
     return list(native.columns if names is None else names)
 
 
 def _repeated(names: list[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+
+
+def separator_hint(names: list[str]) -> str:
+    """What to do about a table whose only column holds the names of several."""
+    mark = next((mark for mark in (";", "\t", ",", "|") if len(names) == 1 and mark in names[0]), None)
+    if mark is None:
+        return ""
+    return (
+        f" The columns seem to be separated by {mark!r}: give pandas.read_csv(path, sep={mark!r}), or save the file "
+        "with commas (.csv) or tabs (.tsv)."
+    )
 
 
 def _provenance(kind: str, source: str, library: str, native: Any) -> Provenance:
@@ -282,6 +339,7 @@ def _check_shape(name: str, text: str, separator: str) -> None:
             if row and len(row) != len(header):
                 raise DataError(
                     f"{name}: line {reader.line_num} has {len(row)} values, the header names {len(header)} columns."
+                    f"{separator_hint(header)}"
                 )
     except csv.Error as error:
         raise DataError(f"{name}: line {reader.line_num}: {error}.") from None

@@ -12,88 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit.arrays import ArraySpec, array_rows
-from bayeslogit.data import Provenance, read_frame, rows_of_frame
+from bayeslogit.data import Provenance, by_label, column_values, index_of, read_frame, rows_of_frame
 from bayeslogit.errors import ArgumentError, DataError
 from bayeslogit.formula import FormulaSpec, build
+from bayeslogit.missing import is_missing
 from bayeslogit.outcome import outcome_of_array, row_vector
 from bayeslogit.sources.centered import CenteredSource, Source
 from bayeslogit.sources.condense import condense
 from bayeslogit.sources.matrix import as_rows
 from bayeslogit.sources.memory import Block, MemorySource
+from bayeslogit.tallies import Moments, Tally, moments, tally
 from bayeslogit.workers import in_order
 
 Array = NDArray[np.float64]
 T = TypeVar("T")
 _LARGEST = 1e150
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Weighted mean, squares about it, and range of each slope column; two of them add (Chan et al. 1983)."""
-
-    count: float
-    mean: Array
-    squares: Array
-    lower: Array
-    upper: Array
-
-    def __add__(self, other: Moments) -> Moments:
-        if other.count == 0.0:
-            return self
-        if self.count == 0.0:
-            return other
-        total = self.count + other.count
-        shift = other.mean - self.mean
-        return Moments(
-            total,
-            self.mean + shift * (other.count / total),
-            self.squares + other.squares + shift**2 * (self.count * other.count / total),
-            np.minimum(self.lower, other.lower),
-            np.maximum(self.upper, other.upper),
-        )
-
-
-def _moments(block: Block) -> Moments:
-    count = block.count
-    used = np.flatnonzero(count)
-    k = block.X.shape[1] - block.X.intercept
-    if used.size == 0:
-        return Moments(0.0, np.zeros(k), np.zeros(k), np.full(k, np.inf), np.full(k, -np.inf))
-    rows = block.X if used.size == count.size else block.X.take(used)
-    return Moments(float(count.sum()), *rows.moments(count[used]))
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Counts over rows that have weight; two of them add."""
-
-    rows: int
-    nobs: float
-    events: float
-    fractional: bool
-    grouped: bool
-    offset: float
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.rows + other.rows,
-            self.nobs + other.nobs,
-            self.events + other.events,
-            self.fractional or other.fractional,
-            self.grouped or other.grouped,
-            self.offset + other.offset,
-        )
-
-
-def _tally(block: Block) -> Tally:
-    return Tally(
-        int(np.count_nonzero(block.weights)),
-        float(block.count.sum()),
-        float(block.successes.sum()),
-        bool(np.any(block.weights != np.floor(block.weights))),
-        bool(np.any(block.trials != 1.0)),
-        float(block.count @ block.offset),
-    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,6 +49,10 @@ class Design:
         Rows left out because of missing values.
     notes : tuple of str
         What a reader must know about the data; they reach every table.
+    kept : array of bool or None
+        Which rows of the data given are rows of the design.
+    frame, index : optional
+        The data given, and their index if they are of pandas.
     """
 
     columns: tuple[str, ...]
@@ -127,6 +64,7 @@ class Design:
     notes: tuple[str, ...] = ()
     kept: NDArray[np.bool_] | None = field(default=None, repr=False)
     frame: Any = field(default=None, repr=False, compare=False)
+    index: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_formula(
@@ -151,9 +89,11 @@ class Design:
         frame : data frame, dict of columns, str or Path
             pandas, polars or pyarrow; or a CSV or Parquet file.
         trials, weights, offset : str or array_like of shape (n,), optional
-            A column name or values: binomial trials, frequency weights, offset in log-odds.
+            A column name or values: binomial trials, frequency weights, offset in log-odds. A pandas Series beside a
+            pandas frame goes by its index. Rows of weight 0 count nowhere; they are left out if they cannot be coded.
         event : optional
-            The level of a two-valued outcome that counts as 1.
+            The level of a two-valued outcome that counts as 1. Without it: 1 of 0/1, True of booleans, else the last
+            level, which a note names.
         missing : {"raise", "drop"}
             What to do about rows with missing values.
         weight_type : {"frequency"}
@@ -168,8 +108,15 @@ class Design:
         """
         _check_weight_type(weight_type)
         native, provenance = read_frame(frame)
+        index = None if provenance.kind == "dict" else index_of(native)  # a dict of series goes by position
+        given = {"trials": trials, "weights": weights, "offset": offset}
         spec, arrays = build(
-            formula, native, trials=trials, weights=weights, offset=offset, event=event, missing=missing
+            formula,
+            native,
+            **{role: by_label(role, values, index) for role, values in given.items()},
+            event=event,
+            missing=missing,
+            from_text=provenance.kind == "file" and not provenance.source.endswith(".parquet"),
         )
         X = as_rows(arrays.X, spec.has_intercept)
         source = MemorySource(X, arrays.y, arrays.trials, arrays.weights, arrays.offset)
@@ -183,6 +130,7 @@ class Design:
             notes=tuple(arrays.notes),
             kept=arrays.kept,
             frame=native,
+            index=index,
         )
         design._check_range()
         return design
@@ -208,7 +156,8 @@ class Design:
         X : array_like or SciPy sparse, shape (n, k)
             Slope columns, float32 or float64; stored as given, never copied as a whole. A data frame lends its names.
         y : array_like, shape (n,)
-            Outcome: 0/1, boolean or two-valued text; successes when ``trials`` is given.
+            Outcome: 0/1, boolean or two-valued text; successes when ``trials`` is given. If X is a pandas frame, a
+            Series here or below goes by its index.
         names : sequence of str, optional
             Names of the slope columns; "x1", "x2", ... without.
         trials, weights, offset : array_like, shape (n,), optional
@@ -216,7 +165,8 @@ class Design:
         intercept : bool
             Whether to put a column of ones first, named "Intercept".
         event : optional
-            The level of a two-valued outcome that counts as 1.
+            The level of a two-valued outcome that counts as 1. Without it: 1 of 0/1, True of booleans, else the last
+            level, which a note names.
         weight_type : {"frequency"}
             Only frequency weights are supported; survey weights are refused.
 
@@ -230,13 +180,18 @@ class Design:
         n = rows.shape[0]
         if n == 0:
             raise DataError("X has no rows.")
-        m = None if trials is None else row_vector("trials", trials, n)
-        outcome = outcome_of_array(y, n, trials=m, event=event)
-        w = np.ones(n) if weights is None else row_vector("weights", weights, n)
-        shift = np.zeros(n) if offset is None else row_vector("offset", offset, n)
+        index = index_of(X)
+        given = {"trials": trials, "weights": weights, "offset": offset}
+        vectors = {
+            role: row_vector(role, by_label(role, values, index), n)
+            for role, values in given.items()
+            if values is not None
+        }
+        outcome = outcome_of_array(by_label("y", y, index), n, trials=vectors.get("trials"), event=event)
+        w, shift = vectors.get("weights", np.ones(n)), vectors.get("offset", np.zeros(n))
         source = MemorySource(rows, outcome.y, outcome.trials, w, shift)
         spec = ArraySpec(labels, intercept, outcome.event, outcome.other)
-        design = cls(spec.columns, source, spec, provenance, offset is not None, notes=outcome.notes)
+        design = cls(spec.columns, source, spec, provenance, offset is not None, notes=outcome.notes, index=index)
         design._check_range()
         return design
 
@@ -282,12 +237,24 @@ class Design:
         y, trials, weights = (np.concatenate([getattr(b, key) for b in blocks]) for key in ("y", "trials", "weights"))
         return y, trials, weights
 
-    def group_codes(self, groups: ArrayLike) -> NDArray[np.int64]:
-        """Group labels, one a row (of the data given or of the rows kept), as codes 0, 1, ...; shape (n,)."""
+    @property
+    def row_index(self) -> Any:
+        """The index of the rows, where the data had one."""
+        return self.index if self.index is None or self.kept is None else self.index[self.kept]
+
+    def group_codes(self, groups: str | ArrayLike) -> NDArray[np.int64]:
+        """Group labels, a column or one a row (of the data given or of the rows kept), as codes 0, 1, ...; (n,)."""
+        if isinstance(groups, str):
+            if self.frame is None:
+                raise DataError(f"groups={groups!r}: a design from arrays has no such column; give the labels.")
+            groups = column_values(self.frame, groups)
+        else:
+            whole = self.kept is None or np.size(groups) == self.kept.size
+            groups = by_label("groups", groups, self.index if whole else self.row_index)
         values = np.asarray(groups)
         if self.kept is not None and values.shape == self.kept.shape:
             values = values[self.kept]
-        if any(value is None or value != value for value in values.ravel().tolist()):
+        if np.any(is_missing(values)):
             raise DataError("groups has missing values; each row needs a group.")
         if values.shape != (self.source.n_rows,):
             raise DataError(f"groups has shape {values.shape}; the design has {self.source.n_rows} rows.")
@@ -301,7 +268,11 @@ class Design:
 
         first = int(self.has_intercept)
         values = np.vstack([block.X.toarray()[:, first:] for block in self.source.blocks()])
-        data = pd.DataFrame(values, columns=list(self.columns[first:]))
+        data = pd.DataFrame(values, columns=list(self.columns[first:]), index=self.index)
+        if self.spec.outcome in data:
+            raise DataError(
+                f"augment(): a slope is called {self.spec.outcome!r}, like the outcome; give it another with names=."
+            )
         return data.assign(**{self.spec.outcome: self.outcome_arrays()[0]})
 
     @property
@@ -335,12 +306,12 @@ class Design:
 
     @cached_property
     def tally(self) -> Tally:
-        return self.reduce(_tally)
+        return self.reduce(tally)
 
     @cached_property
     def moments(self) -> Moments:
         """Of the slope columns, over expanded rows (weight x trials)."""
-        return self.reduce(_moments)
+        return self.reduce(moments)
 
     @cached_property
     def column_means(self) -> Array:
@@ -358,11 +329,13 @@ class Design:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over column names and the numbers of every block: the identity of the data as fitted."""
-        digest = hashlib.sha256("\x1f".join(self.columns).encode())
+        digests = [hashlib.sha256() for _ in range(5)]  # one for each array, so that blocks of any size give the same
         for block in self.source.blocks():
-            for part in (block.X.toarray(), block.y, block.trials, block.weights, block.offset):
+            parts = (block.X.toarray(), block.y, block.trials, block.weights, block.offset)
+            for digest, part in zip(digests, parts, strict=True):
                 digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
-        return digest.hexdigest()
+        names = "\x1f".join(self.columns).encode()
+        return hashlib.sha256(names + b"".join(digest.digest() for digest in digests)).hexdigest()
 
     def _check_range(self) -> None:
         """Refuse what no arithmetic can carry: nothing to fit, negative weights, squares that overflow."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,42 @@ try:
 except ImportError as error:  # pragma: no cover - exercised by the bare-install check
     raise ImportError("bayeslogit.estimator needs scikit-learn: pip install 'bayeslogit[sklearn]'") from error
 
+from bayeslogit._fit import DEFAULT_PRIOR
 from bayeslogit._fit import fit as fit_line
 from bayeslogit._priors import Prior
 from bayeslogit.design import Design
 from bayeslogit.logistic import expit
 
 Array = NDArray[np.float64]
+
+# scikit-learn keeps no names of a frame unless all of them are text, and refuses one in which names repeat.
+
+
+def _columns(X: Any) -> list[Any]:
+    columns = getattr(X, "columns", ())
+    return list(columns) if isinstance(columns, Iterable) else []
+
+
+def _values(X: Any) -> Any:
+    """The values alone of a frame in which names repeat: its columns go by position."""
+    columns = _columns(X)
+    return X if len(set(columns)) == len(columns) else np.asarray(X)
+
+
+def _labels(X: Any) -> list[str] | None:
+    """Names for the columns of a frame that differ from each other and from the intercept's."""
+    columns = _columns(X)
+    if not columns or not all(isinstance(name, str) for name in columns):
+        return None
+    taken, labels = {"Intercept"}, []
+    for name in columns:
+        label, count = name, 1
+        while label in taken or (count > 1 and label in columns):
+            count += 1
+            label = f"{name}_{count}"
+        taken.add(label)
+        labels.append(label)
+    return labels
 
 
 class BayesianLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -64,7 +96,8 @@ class BayesianLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignor
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> BayesianLogisticRegression:
         """Fit the model; ``sample_weight`` are frequency weights (a weight of 2 is the row twice)."""
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+        labels = _labels(X)
+        X, y = validate_data(self, _values(X), y, accept_sparse="csr", dtype=[np.float64, np.float32])
         check_classification_targets(y)
         classes, codes = np.unique(y, return_inverse=True)
         if classes.size > 2:
@@ -74,15 +107,18 @@ class BayesianLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignor
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        names = getattr(self, "feature_names_in_", None)
         design = Design.from_arrays(
             X,
             codes.astype(np.float64),
-            names=None if names is None else list(names),
+            names=labels,
             weights=weights,
             intercept=self.fit_intercept,
         )
-        result = fit_line(design, prior=self.prior, tol=self.tol, max_iter=self.max_iter)
+        if not np.array_equal(classes, [0, 1]):
+            design = replace(design, spec=replace(design.spec, event=str(classes[1]), other=str(classes[0])))
+        # A parameter that was left alone reads as the default does: clone() and get_params() cannot tell more.
+        chosen = DEFAULT_PRIOR if isinstance(self.prior, str) and self.prior == DEFAULT_PRIOR else self.prior
+        result = fit_line(design, prior=chosen, tol=self.tol, max_iter=self.max_iter)
         first = int(self.fit_intercept)
         beta, sd = result.mode.beta, result.posterior.sd
         self.classes_ = classes
@@ -96,7 +132,7 @@ class BayesianLogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignor
     def decision_function(self, X: Any) -> Array:
         """Log-odds of ``classes_[1]`` at the mode, shape (n,)."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        X = validate_data(self, _values(X), accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
         result: Array = np.asarray(X @ self.coef_[0] + self.intercept_[0], dtype=np.float64)
         return result
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bayeslogit.coding import materialise
-from bayeslogit.data import one_person, to_pandas
-from bayeslogit.errors import ArgumentError, DataError
+from bayeslogit.coding import Matrix, materialise
+from bayeslogit.data import one_person, separator_hint, to_pandas
+from bayeslogit.errors import DataError
 from bayeslogit.factors import Factors, check_levels, listed, same_levels
-from bayeslogit.formula_guard import read_formula
-from bayeslogit.outcome import decode_outcome, row_vector
+from bayeslogit.formula_guard import Reading, read_formula
+from bayeslogit.missing import check_missing, kept_rows, left_out, no_missing, plain_vector
+from bayeslogit.outcome import Outcome, decode_outcome, row_vector
 from bayeslogit.sources.matrix import Rows, as_rows
 
 Array = NDArray[np.float64]
+
+# Transforms learn from repeated rows up to these many rows and numbers.
+_MOST_REPEATED = 3_000_000
+_MOST_NUMBERS = 100_000_000
 
 
 class Arrays(NamedTuple):
@@ -93,13 +98,15 @@ class FormulaSpec:
             If a column is missing, a value is missing or not finite, or a level was not in the data of the fit.
         """
         frame = _needed(to_pandas(one_person(new)), self.variables, "new data")
-        _no_missing(frame, "new data")
-        frame = same_levels(frame, self.factors)
-        reading = read_formula(self.formula, self.factors.texts())
-        made = materialise(reading, frame, self.factors.levels, self.state)
+        no_missing(frame, "new data")
+        made = self._coded(frame)
         if made.columns != self.columns:
             raise DataError(f"new data: coded as {listed(made.columns)}, but the fit has {listed(self.columns)}.")
         return made.X
+
+    def _coded(self, frame: Any) -> Matrix:
+        reading = read_formula(self.formula, self.factors.texts())
+        return materialise(reading, same_levels(frame, self.factors), self.factors.levels, self.state)
 
     def rows(self, new: Any) -> Rows:
         """`transform` as rows of a design."""
@@ -158,16 +165,19 @@ def build(
     offset: str | ArrayLike | None = None,
     event: Any = None,
     missing: str = "raise",
+    from_text: bool = False,
 ) -> tuple[FormulaSpec, Arrays]:
     """A formula and a data frame as arrays, and the coding for new rows.
+
+    Everything is learned from the rows with weight, and a row of weight w and m trials teaches as w m rows do. Rows of
+    weight zero are coded like new rows; if that fails for one of them they are all left out, with a note.
 
     Raises
     ------
     FormulaError, DataError
         If the formula or the data cannot be right.
     """
-    if missing not in ("raise", "drop"):
-        raise ArgumentError(f"missing={missing!r}: rows with missing values 'raise' an error or are dropped ('drop').")
+    check_missing(missing)
     reading = read_formula(formula)
     given = to_pandas(native)
     outcome, variables = reading.outcome, reading.variables
@@ -177,28 +187,69 @@ def build(
     frame = _needed(given, needed, "data")
     if outcome in by_name.values():
         raise DataError(f"The outcome {outcome!r} cannot also be trials, weights or offset.")
-    vectors = {role: _vector(role, value, frame) for role, value in extras.items()}
-    kept, notes = _kept(frame, vectors, by_name, missing)
-    frame, rows = frame[kept], np.flatnonzero(kept)  # messages quote the rows as they were given
-    values = {role: None if v is None else row_vector(role, v[kept], rows.size, rows) for role, v in vectors.items()}
-    result = decode_outcome(
-        outcome,
-        frame[outcome].to_numpy(),
-        trials=values["trials"],
-        event=event,
-        categories=list(frame[outcome].cat.categories) if frame[outcome].dtype.name == "category" else None,
-        rows=rows,
-    )
-    coded, factors, level_notes = check_levels(frame, variables, reading.levelled)
-    made = materialise(read_formula(formula, factors.texts()), coded, factors.levels)
-    n = made.X.shape[0]
+    vectors = {role: _vector(role, value, frame) for role, value in extras.items() if value is not None}
+    beside = {role: vector for role, vector in vectors.items() if role not in by_name}
+    kept = kept_rows(frame, beside, vectors.get("weights"), missing, from_text=from_text)
+    result, numbers = _companions(outcome, frame, vectors, event, kept.counted)
+    used = frame[kept.counted]
+    coded, factors, level_notes = check_levels(used, variables, reading.levelled)
+    reading = read_formula(formula, factors.texts())
+    made, learning_notes = _learned(reading, coded, factors, numbers["weights"] * result.trials)
+    if ("Intercept", "plain") in reading.columns.values():
+        raise DataError(
+            "The data column 'Intercept' cannot be a term: that name stands for the column of ones; rename the column."
+        )
     roles = (by_name.get("offset"), by_name.get("trials"), by_name.get("weights"))
     learned = (made.columns, made.terms, made.reference_levels, factors, made.state)
     spec = FormulaSpec(formula, outcome, result.event, result.other, *learned, *roles)
-    w = np.ones(n) if values["weights"] is None else values["weights"]
-    o = np.zeros(n) if values["offset"] is None else values["offset"]
-    notes = (*notes, *result.notes, *level_notes)
-    return spec, Arrays(made.X, result.y, result.trials, w, o, kept, int((~kept).sum()), notes)
+    X, rows, idle_notes = made.X, kept.counted, []
+    if kept.rows.sum() > rows.sum():
+        try:
+            everyone, all_numbers = _companions(outcome, frame, vectors, event, kept.rows)
+            if (everyone.event, everyone.other) != (result.event, result.other):
+                raise DataError(f"Outcome {outcome!r} has a level there that no row with weight has.")
+            X = spec._coded(frame[kept.rows]).X
+            result, numbers, rows = replace(everyone, notes=result.notes), all_numbers, kept.rows
+        except DataError as error:
+            idle_notes = [left_out(int((kept.rows & ~rows).sum()), str(error))]
+    notes = (*kept.notes, *idle_notes, *result.notes, *level_notes, *learning_notes)
+    w, o = numbers["weights"], numbers["offset"]
+    return spec, Arrays(X, result.y, result.trials, w, o, rows, kept.n_dropped, notes)
+
+
+def _companions(
+    outcome: str, frame: Any, vectors: Mapping[str, Any], event: Any, mask: NDArray[np.bool_]
+) -> tuple[Outcome, dict[str, Array]]:
+    """Outcome, weights and offset of some rows; messages quote the rows as they were given."""
+    rows, column = np.flatnonzero(mask), frame[outcome][mask]
+    n = rows.size
+    numbers = {role: row_vector(role, vector[mask], n, rows) for role, vector in vectors.items()}
+    result = decode_outcome(
+        outcome,
+        column.to_numpy(),
+        trials=numbers.get("trials"),
+        event=event,
+        categories=list(column.cat.categories) if column.dtype.name == "category" else None,
+        rows=rows,
+    )
+    return result, {"weights": np.ones(n), "offset": np.zeros(n)} | numbers
+
+
+def _learned(reading: Reading, coded: Any, factors: Factors, counts: Array) -> tuple[Matrix, list[str]]:
+    """The matrix, with what its transforms learn from rows that count as many."""
+    made = materialise(reading, coded, factors.levels)
+    transforms = sorted(reading.shown(name) for name, learned in made.state["transforms"]["pairs"] if learned["pairs"])
+    if not transforms or np.all(counts == 1.0):
+        return made, []
+    whole, total = bool(np.all(counts == np.floor(counts))), counts.sum()
+    if whole and total <= min(_MOST_REPEATED, _MOST_NUMBERS / len(made.columns)):
+        repeated = coded.iloc[np.repeat(np.arange(counts.size), counts.astype(np.int64))]
+        state = materialise(reading, repeated, factors.levels).state
+        return replace(made, X=materialise(reading, coded, factors.levels, state).X, state=state), []
+    if counts.min() == counts.max():
+        return made, []
+    why = "make too many rows to repeat" if whole else "are not whole numbers"
+    return made, [f"{', '.join(transforms)}: learned from the rows without their weights, which {why}."]
 
 
 # --- columns -----------------------------------------------------------------------------------------------------
@@ -209,58 +260,12 @@ def _needed(frame: Any, names: tuple[str, ...], what: str) -> Any:
     if absent:
         raise DataError(
             f"{what}: there is no column {listed(absent)}; needed are {listed(names)}, "
-            f"there are {listed([str(name) for name in frame.columns])}."
+            f"there are {listed([str(name) for name in frame.columns])}.{separator_hint(list(frame.columns))}"
         )
     return frame[list(names)]
 
 
 def _vector(role: str, value: Any, frame: Any) -> Any:
-    if value is None:
-        return None
     if isinstance(value, str):
-        return frame[value].to_numpy(dtype=object, na_value=np.nan)
-    vector = np.asarray(value, dtype=object)
-    if vector.shape != (frame.shape[0],):
-        raise DataError(f"{role} has shape {vector.shape}; one number for each of the {frame.shape[0]} rows is needed.")
-    return vector
-
-
-# --- missing values ----------------------------------------------------------------------------------------------
-
-
-def _missing_counts(frame: Any) -> dict[str, int]:
-    counts = frame.isna().sum()
-    return {str(name): int(count) for name, count in counts.items() if count}
-
-
-def _no_missing(frame: Any, what: str) -> None:
-    counts = _missing_counts(frame)
-    if counts:
-        raise DataError(f"{what}: missing values in {_counted(counts)}.")
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} ({count} row{'s' if count > 1 else ''})" for name, count in counts.items())
-
-
-def _kept(
-    frame: Any, vectors: Mapping[str, Any], by_name: Mapping[str, str], missing: str
-) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    lost = {
-        role: np.array([value is None or value != value for value in v]) for role, v in vectors.items() if v is not None
-    }
-    counts = _missing_counts(frame) | {role: int(mask.sum()) for role, mask in lost.items() if role not in by_name}
-    named = {name: count for name, count in counts.items() if count}
-    gone = frame.isna().any(axis=1).to_numpy(dtype=bool)
-    for mask in lost.values():
-        gone = gone | mask
-    if not gone.any():
-        return ~gone, ()
-    if missing == "raise":
-        raise DataError(
-            f"data: missing values in {_counted(named)}: {int(gone.sum())} of {gone.size} rows. "
-            "Impute them, or say missing='drop'."
-        )
-    if gone.all():
-        raise DataError(f"data: every row has a missing value: {_counted(named)}.")
-    return ~gone, (f"Missing values: {int(gone.sum())} of {gone.size} rows dropped: {_counted(named)}.",)
+        value = frame[value].to_numpy(dtype=object, na_value=np.nan)
+    return plain_vector(role, value, frame.shape[0])

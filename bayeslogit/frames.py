@@ -28,12 +28,13 @@ def matrix(values: Array, index: Sequence[str], columns: Sequence[str]) -> pd.Da
     return pd.DataFrame(values, index=list(index), columns=list(columns))
 
 
-def frame(columns: Mapping[str, Any], library: str) -> Any:
-    """A data frame of ``library`` ("pandas", "polars", "pyarrow"); pandas for anything else."""
+def frame(columns: Mapping[str, Any], library: str, index: Any = None) -> Any:
+    """A data frame of ``library`` ("pandas", "polars", "pyarrow"); pandas, perhaps with an index, for others."""
     import narwhals as nw
 
     backend: Any = library if library in {"pandas", "polars", "pyarrow"} else "pandas"
-    return nw.from_dict(dict(columns), backend=backend).to_native()
+    made = nw.from_dict(dict(columns), backend=backend).to_native()
+    return made if index is None else made.set_axis(index)
 
 
 def widened(native: Any, columns: Mapping[str, Any]) -> Any:
@@ -46,10 +47,3 @@ def widened(native: Any, columns: Mapping[str, Any]) -> Any:
     if index is not None:
         added = [nw.from_native(column.to_native().set_axis(index), series_only=True) for column in added]
     return data.with_columns(*added).to_native()
-
-
-def as_frame(new: Any) -> Any:
-    """A data frame as it is; a dict of values or of columns as a pandas frame."""
-    if not isinstance(new, Mapping):
-        return new
-    return frame({name: np.atleast_1d(value) for name, value in new.items()}, "pandas")

@@ -98,7 +98,8 @@ def expected_expit(mean: Array, sd: Array) -> Array:
     Returns
     -------
     array, shape (n,)
-        Relative error below 1e-12 for sd <= 4 (any mean), absolute error below 1e-12 beyond.
+        Relative error below 1e-12 for sd <= 4 and abs(mean) <= 650, absolute error below 1e-12 beyond: past 650 the
+        terms of the sum fall below 1e-308 and lose digits (a relative error up to 1e-5 at 700).
     """
     mean, sd = np.broadcast_arrays(np.asarray(mean, dtype=np.float64), np.asarray(sd, dtype=np.float64))
     flat_mean, flat_sd = mean.ravel(), sd.ravel()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit.errors import DataError
+from bayeslogit.missing import is_missing
 
 Array = NDArray[np.float64]
 
@@ -92,7 +93,8 @@ def decode_outcome(
         0/1, boolean, or two-valued numbers or text; whole numbers of successes with ``trials``.
     trials : array, shape (n,), optional
     event : optional
-        The level that counts as 1; without it the last in ``categories``, or the one that sorts last.
+        The level that counts as 1. Without it that is 1 of 0/1 and True of booleans, always; of other levels the last
+        in ``categories``, or the one that sorts last.
     categories : sequence, optional
         The order of the levels of a categorical.
     rows : array of int, optional
@@ -111,7 +113,8 @@ def decode_outcome(
     ones = np.ones(array.size)
     if array.dtype == bool or (array.dtype == object and all(isinstance(v, bool | np.bool_) for v in array)):
         if event is None:
-            return Outcome(array.astype(np.float64), ones, "True", "False")
+            notes = _order_note(name, categories)
+            return Outcome(array.astype(np.float64), ones, "True", "False", notes)
         array = array.astype(bool)
     if event is None and np.issubdtype(array.dtype, np.number):
         if np.iscomplexobj(array) or not np.all(np.isfinite(array)):
@@ -122,8 +125,10 @@ def decode_outcome(
                 "give numbers of successes, and the trials as trials=."
             )
         if np.isin(array, (0, 1)).all():
-            return Outcome(array.astype(np.float64), ones)
-    levels = _levels(name, array, categories)
+            return Outcome(array.astype(np.float64), ones, notes=_order_note(name, categories))
+    levels = _levels(name, array, categories, event)
+    if len(levels) == 1 and event is not None:
+        return _one_class(name, array, levels[0], event, categories)
     chosen = levels[-1] if event is None else _named_level(name, levels, event)
     other = next((level for level in levels if level != chosen), None)
     y = np.array([value == chosen for value in array.tolist()], dtype=np.float64)
@@ -132,26 +137,54 @@ def decode_outcome(
     return Outcome(y, ones, str(chosen), None if other is None else str(other), notes)
 
 
-def _levels(name: str, array: NDArray[Any], categories: Any) -> list[Any]:
+def _order_note(name: str, categories: Any) -> tuple[str, ...]:
+    """What to say of 0/1 or booleans whose categories are in the other order."""
+    order = [level for level in (() if categories is None else categories) if level in (0, 1)]
+    if len(order) != 2 or order[1] == 1:
+        return ()
+    words = f"outcome {name!r}: event = {order[0]!r}, although it is not the last of the categories "
+    return (f"{words}({order[0]!r}, {order[1]!r}); name another with event=.",)
+
+
+def _one_class(name: str, array: NDArray[Any], level: Any, event: Any, categories: Any) -> Outcome:
+    """All rows agree; the event is their level, or the one that did not occur."""
+    ones = np.ones(array.size)
+    declared = [level] if categories is None else list(categories)
+    if level == _find(declared, event):
+        return Outcome(ones, ones, str(level))
+    if len(declared) > 1:
+        event = _named_level(name, declared, event)
+    note = f"outcome {name!r}: the event {event!r} does not occur; every row is {level!r}."
+    return Outcome(0.0 * ones, ones, str(event), str(level), (note,))
+
+
+def _levels(name: str, array: NDArray[Any], categories: Any, event: Any) -> list[Any]:
     found = set(array.tolist())
     try:
         levels = sorted(found) if categories is None else [level for level in categories if level in found]
     except TypeError:
         raise DataError(f"Outcome {name!r} mixes types: {_shown(array)}.") from None
-    if len(levels) != 2:
-        kind = "one value" if len(levels) == 1 else f"{len(levels)} values"
+    if len(levels) != 2 and not (len(levels) == 1 and event is not None):
+        one = len(levels) == 1
+        kind = "one value" if one else f"{len(levels)} values"
         raise DataError(
             f"Outcome {name!r} is not two-valued, it has {kind}: {_shown(array)}. "
             "A logistic regression needs 0/1, True/False or two levels; for successes out of trials give trials=."
+            + (f" If all rows agree, say which level is the event with event={levels[0]!r} or another." * one)
         )
     return levels
 
 
 def _named_level(name: str, levels: list[Any], event: Any) -> Any:
-    for level in levels:
-        if level == event or str(level) == str(event) or _same_number(level, event):
-            return level
-    raise DataError(f"Outcome {name!r} has no level {event!r}; its levels are {levels[0]!r} and {levels[1]!r}.")
+    found = _find(levels, event)
+    if found is None:
+        named = " and ".join(map(repr, levels))
+        raise DataError(f"Outcome {name!r} has no level {event!r}; its levels are {named}.")
+    return found
+
+
+def _find(levels: list[Any], event: Any) -> Any:
+    return next((v for v in levels if v == event or str(v) == str(event) or _same_number(v, event)), None)
 
 
 def _same_number(level: Any, event: Any) -> bool:
@@ -198,7 +231,7 @@ def outcome_of_array(y: ArrayLike, n: int, *, trials: Array | None = None, event
     array = np.asarray(y)
     if array.ndim != 1 or array.size != n:
         raise DataError(f"y has shape {array.shape}, X has {n} rows: one outcome for each row is needed.")
-    missing = array != array if array.dtype.kind == "f" else np.array([v is None or v != v for v in array.tolist()])
+    missing = is_missing(array)
     if np.any(missing):
         raise DataError(f"y: {int(np.sum(missing))} of {n} outcomes are missing; drop these rows first.")
     return decode_outcome("y", array, trials=trials, event=event)

@@ -12,6 +12,9 @@ from bayeslogit._priors import Columns, Flat, Normal, Prior
 from bayeslogit.errors import PriorError
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 
+# Observations below which n - 1 is more than a tenth short of n.
+_PLENTY = 10.0
+
 
 @dataclass(frozen=True)
 class Preset(Prior):
@@ -70,7 +73,20 @@ def _rstanarm(design: Columns) -> ResolvedPrior:
     note = "Prior scales are 2.5 / sd of each column (rstanarm 2.32's default), so they depend on the data." + (
         " The intercept's prior is on the log-odds at the column means." if first and len(names) > 1 else ""
     )
-    return ResolvedPrior(names, tuple(terms), "rstanarm default, weakly informative", (note,))
+    return ResolvedPrior(names, tuple(terms), "rstanarm default, weakly informative", (note, *_few(design)))
+
+
+def _few(design: Columns) -> tuple[str, ...]:
+    """That the sds rest on next to no observations, where weights rather than rows are why."""
+    nobs, n_rows = float(getattr(design, "nobs", np.inf)), int(getattr(design, "n_rows", 0))
+    if nobs >= _PLENTY or n_rows <= nobs * (1.0 + 1e-9):
+        return ()
+    why = f"divide by {nobs - 1.0:.3g}" if nobs > 1.0 + 1e-9 else "divide by one less, which leaves nothing"
+    return (
+        f"The weights add up to {nobs:.4g} observation(s) over {n_rows:,} rows, and the sds behind these scales {why}. "
+        "If the weights are shares, multiply them by the number of rows; or give the prior as numbers, such as "
+        "bayeslogit.Normal(2.5).",
+    )
 
 
 PRESETS: dict[str, Callable[[Columns], ResolvedPrior]] = {"rstanarm": _rstanarm}

@@ -5,7 +5,6 @@ A prior is a sum of log densities of linear functions of beta, ``sum_k log f_k(A
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -166,7 +165,7 @@ class ResolvedPrior:
         rows = []
         for j, (name, label) in enumerate(zip(self.columns, self.labels(), strict=True)):
             proper = bool(np.isfinite(sd[j]))
-            low, high = (math.exp(mean[j] + sign * _Z95 * sd[j]) if proper else None for sign in (-1, 1))
+            low, high = (_odds_ratio(mean[j] + sign * _Z95 * sd[j]) if proper else None for sign in (-1, 1))
             rows.append((name, label, float(sd[j]), low, high))
         return Table(
             name="priors",
@@ -190,6 +189,12 @@ class ResolvedPrior:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+def _odds_ratio(log_odds: float) -> float:
+    """Infinity where it overflows: a prior can be that wide."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(log_odds))
 
 
 def _spread(term: PriorTerm, part: Array) -> Array:

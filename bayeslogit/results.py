@@ -14,13 +14,14 @@ from scipy.special import ndtri
 
 from bayeslogit import fit_record, frames
 from bayeslogit.arrays import ArraySpec
+from bayeslogit.data import column_names
 from bayeslogit.design import Design
 from bayeslogit.diagnostics import effective_parameters, prior_share
 from bayeslogit.errors import ArgumentError, DataError, FitError
 from bayeslogit.facts import Facts
 from bayeslogit.formula import FormulaSpec
 from bayeslogit.mode import Mode, Status
-from bayeslogit.outcome import row_vector
+from bayeslogit.new_rows import NewRows, new_rows
 from bayeslogit.posterior.covariances import check_kind, coefficient_covariance, prior_information
 from bayeslogit.posterior.laplace import LaplacePosterior
 from bayeslogit.predict import Prediction, check_prob, fitted_columns, predict_probability, residual_columns
@@ -151,7 +152,7 @@ class Fit:
     # --- covariances and intervals -------------------------------------------------------------------------------
 
     def cov_params(
-        self, kind: str = "posterior", *, terms: Sequence[str] | None = None, groups: ArrayLike | None = None
+        self, kind: str = "posterior", *, terms: Sequence[str] | None = None, groups: str | ArrayLike | None = None
     ) -> pd.DataFrame:
         """Covariance of the coefficients.
 
@@ -163,8 +164,8 @@ class Fit:
             not rest on the variance being right; ``H^-1``, which leaves the prior out (with a warning).
         terms : sequence of str, optional
             Columns to return; needed above 5,000 columns.
-        groups : array_like, shape (n,), optional
-            Cluster of each row, for "robust".
+        groups : str or array_like, shape (n,), optional
+            Cluster of each row, for "robust"; a column of the data by its name.
 
         Returns
         -------
@@ -198,7 +199,7 @@ class Fit:
             raise ArgumentError(f"cov_params(terms=...): no columns {', '.join(unknown[:8])} in this fit.")
         return [self.columns.index(name) for name in terms]
 
-    def _covariance(self, kind: str, groups: ArrayLike | None, picked: Sequence[int]) -> Array:
+    def _covariance(self, kind: str, groups: str | ArrayLike | None, picked: Sequence[int]) -> Array:
         def data() -> Design:
             return self._data("cov_params(kind='robust')")
 
@@ -279,27 +280,29 @@ class Fit:
             "n_hessians": self.mode.n_hessians,
         }
 
-    def augment(self, new: Any = None, prob: float = 0.95) -> Any:
+    def augment(self, new: Any = None, prob: float = 0.95, *, offset: ArrayLike | None = None) -> Any:
         """The rows with their fitted values, in the caller's data-frame library.
 
         Adds linear_predictor and linear_predictor_sd (log-odds), fitted (probability at the mode), fitted_lower and
         fitted_upper (equal-tailed interval of that probability); for the data of the fit also residual (observed share
-        minus fitted) and leverage. Rows dropped for missing values are not returned.
+        minus fitted) and leverage. Rows dropped for missing values are not returned. ``new`` and ``offset`` are as in
+        `predict`.
 
         Raises
         ------
         DataError
             If the data already have a column of one of these names.
         """
-        prediction = self._predict(new, None, prob, "mode")
+        given = self._new(new, offset)
+        prediction = self._predict(given, offset, prob, "mode")
         columns = fitted_columns(prediction)
-        if new is None:
+        if given is None:
             design = self._data("augment()")
             columns |= residual_columns(prediction, *design.outcome_arrays())
             base = design.used_frame()
         else:
-            base = frames.as_frame(new)
-        taken = [name for name in columns if name in base.columns]
+            base = given.frame()
+        taken = [name for name in columns if name in column_names(base)]
         if taken:
             raise DataError(f"augment(): the data already have the columns {', '.join(taken)}; rename them first.")
         return frames.widened(base, columns)
@@ -311,25 +314,33 @@ class Fit:
 
         Parameters
         ----------
-        new : data frame, dict, array or None
-            Rows to predict; a dict of single values is one person; None is the data of the fit.
+        new : data frame, dict, array, str, Path or None
+            Rows to predict; a dict of single values is one person, text the name of a file; None is the data of the
+            fit.
         prob : float
             Probability of the interval.
         kind : {"mean", "mode"}
             "mean" averages the probability over the posterior (exact quadrature); "mode" takes it at the mode.
         offset : array_like, shape (n,), optional
-            Log-odds to add; must be given if the design had one that is not a column of ``new``.
+            Log-odds to add to new rows; must be given if the design had one that is not a column of ``new``.
 
         Returns
         -------
         data frame
-            Columns probability, lower, upper, in the caller's library.
+            Columns probability, lower, upper, in the caller's library; with the index of the rows, if they have one.
         """
-        p = self._predict(new, offset, prob, kind)
-        library = self.facts.library if new is None else type(new).__module__.partition(".")[0]
-        return frames.frame({"probability": p.probability, "lower": p.lower, "upper": p.upper}, library)
+        given = self._new(new, offset)
+        p = self._predict(given, offset, prob, kind)
+        library = self.facts.library if given is None else given.library
+        index = self._data("predict()").row_index if given is None else given.index
+        return frames.frame({"probability": p.probability, "lower": p.lower, "upper": p.upper}, library, index)
 
-    def _predict(self, new: Any, offset: ArrayLike | None, prob: float, kind: str) -> Prediction:
+    def _new(self, new: Any, offset: ArrayLike | None) -> NewRows | None:
+        return None if new is None else new_rows(new, self.spec, offset, has_offset=self.facts.has_offset)
+
+    def _predict(self, new: NewRows | None, offset: ArrayLike | None, prob: float, kind: str) -> Prediction:
+        if new is None and offset is not None:
+            raise ArgumentError("offset= goes with new rows; the rows of the fit have their own offset.")
         if self.status is Status.NOT_POSITIVE_DEFINITE:
             raise FitError(f"There is nothing to predict with. {self.mode.message}")
         if kind == "mean" and self.posterior.factor is None:
@@ -340,19 +351,7 @@ class Fit:
             blocks = list(self._data("predict() without new data").source.blocks())
             parts = [predict_probability(self.posterior, b.X, b.offset, prob=prob, kind=kind) for b in blocks]
             return Prediction(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-        rows = self.spec.rows(new)
-        return predict_probability(self.posterior, rows, self._offset(new, rows.shape[0], offset), prob=prob, kind=kind)
-
-    def _offset(self, new: Any, n: int, given: ArrayLike | None) -> Array:
-        if given is not None:
-            shift: Array = row_vector("offset", given, n)
-            return shift
-        if not self.facts.has_offset:
-            return np.zeros(n)
-        named = self.spec.offset_of(new)
-        if named is None:
-            raise DataError("The design had an offset, so a prediction needs one: give offset= (zeros for none).")
-        return named
+        return predict_probability(self.posterior, new.rows, new.offset, prob=prob, kind=kind)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Save to versioned JSON with a checksum, written atomically; `bayeslogit.load` reads it back.

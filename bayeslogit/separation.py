@@ -18,7 +18,14 @@ from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.sources.memory import Block
 
 Array = NDArray[np.float64]
+# What rounding may make of an inner product, relative to the sizes of its terms: the values were rounded when
+# they were stored (37.1 is not a binary fraction), whatever is taken from them afterwards.
 _ROUNDING = 64.0 * np.finfo(np.float64).eps
+# A gain must be so many times what rounding may make.
+_SURE = 16.0
+# In the units of the programmes: a coefficient that is none, and a row that is level to their tolerance.
+_NOTHING = 1e-12
+_LEVEL = 1e-8
 
 
 @dataclass(frozen=True)
@@ -48,11 +55,46 @@ class _Sides:
         return _Sides(self.signed + other.signed, self.level + other.level)
 
 
-def _sides(block: Block, center: Array | None) -> _Sides:
-    rows = block.X.centered(center).toarray()
+def _sides(block: Block) -> _Sides:
+    rows = block.X.toarray()
     used = block.weights > 0.0
     ones, zeros = used & (block.y == block.trials), used & (block.y == 0.0)
     return _Sides((rows[ones], -rows[zeros]), (rows[used & ~ones & ~zeros],))
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns in which the programmes run: ``d = T (z / scale)`` with T the centring.
+
+    Their tolerances are absolute, and a year is 2000 plus a little.
+    """
+
+    center: Array | None
+    scale: Array
+
+    def rows(self, rows: Array) -> Array:
+        """Linear functions of d as functions of z."""
+        return _centered(rows, self.center) / self.scale
+
+    def direction(self, z: Array) -> Array:
+        d = z / self.scale
+        if self.center is not None:
+            d[0] -= self.center @ d[1:]
+        return d
+
+    def exact(self, d: Array) -> Array:
+        """Zero for an intercept that is rounding of the shift by the centre."""
+        if self.center is not None and abs(d[0]) < _ROUNDING * (np.abs(self.center) @ np.abs(d[1:])):
+            d[0] = 0.0
+        return d
+
+
+def _centered(rows: Array, center: Array | None) -> Array:
+    if center is None:
+        return rows
+    result = rows.copy()
+    result[:, 1:] -= rows[:, :1] * center
+    return result
 
 
 def recession_direction(design: Design, prior: ResolvedPrior) -> Recession | None:
@@ -65,24 +107,22 @@ def recession_direction(design: Design, prior: ResolvedPrior) -> Recession | Non
     prior : ResolvedPrior
         Only directions that its proper terms do not see are of interest.
     """
-    bounds = prior.constraints()
-    # The slopes are centred for the programme: its tolerances are absolute, and a year is 2000 plus a little.
     center = design.moments.mean if design.has_intercept else None
-    sides = design.reduce(_sides, center)
-    signed, level = np.vstack(sides.signed), np.vstack(sides.level)
-    if center is not None:
-        bounds = bounds.copy()
-        bounds[:, 1:] -= bounds[:, :1] * center
-    scale = np.abs(np.vstack([signed, level])).max(axis=0)
+    sides = design.reduce(_sides)
+    signed, level = np.vstack(sides.signed), np.vstack([*sides.level, prior.constraints()])
+    mixed = sum(rows.shape[0] for rows in sides.level)
+    scale = np.abs(_centered(np.vstack([signed, level[:mixed]]), center)).max(axis=0)
     scale[scale == 0.0] = 1.0
-    scaled = np.unique(signed / scale, axis=0)
-    equal = np.vstack([level, bounds]) / scale
+    columns = _Columns(center, scale)
+    gaining, equal = np.unique(columns.rows(signed), axis=0), columns.rows(level)
+    sizes = np.abs(equal).max(axis=1, initial=0.0, keepdims=True)
+    equal /= np.where(sizes > 0.0, sizes, 1.0)
     # The first programme looks for a direction along which every row gains, the second for any gain at all.
     for programme in (_widest_margin, _largest_gain):
-        candidate = programme(scaled, equal)
-        found = None if candidate is None else _verified(candidate / scale, signed, level, bounds, center)
-        if found is not None:
-            return found
+        candidate = programme(gaining, equal)
+        for d in () if candidate is None else _meant(candidate, signed, level, columns):
+            if _holds(d, signed, level):
+                return Recession(d, mixed == 0 and bool(np.all(_margins(signed, d) > 1.0)))
     return None
 
 
@@ -117,24 +157,30 @@ def _solve(objective: Array, rows: Array, equal: Array, p: int) -> Array | None:
     return np.asarray(solution.x[:p], dtype=np.float64)
 
 
-def _verified(d: Array, signed: Array, level: Array, bounds: Array, center: Array | None) -> Recession | None:
-    d = np.where(np.abs(d) * np.abs(signed).max(axis=0, initial=0.0) < 1e-12, 0.0, d)
-    if not np.any(d):
-        return None
-    gain = signed @ d
-    rounding = _ROUNDING * (np.abs(signed) @ np.abs(d))
-    flat = _ROUNDING * (np.abs(level) @ np.abs(d))
-    held = _ROUNDING * (np.abs(bounds) @ np.abs(d))
-    if np.any(gain < -rounding) or np.any(np.abs(level @ d) > flat) or np.any(np.abs(bounds @ d) > held):
-        return None
-    # A gain that rounding could have made is no gain.
-    gains = gain > 1e3 * rounding
-    if not np.any(gains):
-        return None
-    direction = d.copy()
-    if center is not None:
-        shift = center @ d[1:]
-        direction[0] -= shift
-        if abs(direction[0]) < 1e-12 * (abs(d[0]) + np.abs(center) @ np.abs(d[1:])):
-            direction[0] = 0.0
-    return Recession(direction, bool(gains.all() and level.shape[0] == 0))
+def _meant(z: Array, signed: Array, level: Array, columns: _Columns) -> tuple[Array, Array]:
+    """The direction that a programme found, made level to the last digit on the rows that it left nearly so; and as is.
+
+    What is left of each row is worked out in the user's columns, where it carries the row's own digits.
+    """
+    z = np.where(np.abs(z) < _NOTHING, 0.0, z)
+    d = columns.direction(z)
+    rows = np.vstack([signed[np.abs(columns.rows(signed) @ z) < _LEVEL], level])
+    used = z != 0.0
+    used[:1] |= columns.center is not None
+    U, size, Vt = np.linalg.svd(columns.rows(rows)[:, used], full_matrices=False)
+    seen = size > _LEVEL
+    step = np.zeros_like(z)
+    step[used] = Vt[seen].T @ (U[:, seen].T @ -(rows @ d) / size[seen])
+    return columns.exact(d + columns.direction(step)), columns.exact(d)
+
+
+def _margins(rows: Array, d: Array) -> Array:
+    """Gain of each row as a multiple of what rounding of its stored values may make of it."""
+    rounding = _ROUNDING * (np.abs(rows) @ np.abs(d))
+    return np.divide(rows @ d, rounding, out=np.zeros(rows.shape[0]), where=rounding > 0.0)
+
+
+def _holds(d: Array, signed: Array, level: Array) -> bool:
+    """Whether no row loses, those that hold both classes and the priors do not see d, and some row truly gains."""
+    gains = _margins(signed, d)
+    return bool(np.all(gains >= -1.0) and np.all(np.abs(_margins(level, d)) <= 1.0) and np.any(gains > _SURE))

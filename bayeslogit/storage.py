@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.errors import FileFormatError
+from bayeslogit.errors import ArgumentError, FileFormatError
 
 FORMAT = "bayeslogit-fit"
 VERSION = 1
@@ -68,13 +68,50 @@ def write_record(path: str | os.PathLike[str], record: Mapping[str, Any]) -> Pat
     return write_text(path, text + "\n")
 
 
+def check_place(path: str | os.PathLike[str]) -> Path:
+    """The path, if a file can stand there.
+
+    Raises
+    ------
+    ArgumentError
+        If its folder does not exist, or it is a folder itself.
+    """
+    target = Path(path)
+    name = target.name or str(target)
+    if not target.parent.is_dir():
+        raise ArgumentError(f"{name}: there is no folder {str(target.parent)!r} to write to; make it first.")
+    if target.is_dir():
+        raise ArgumentError(f"{name} is a folder; name a file in it.")
+    return target
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder and those above it, unless it is there.
+
+    Raises
+    ------
+    ArgumentError
+        If a file is in the way.
+    """
+    folder = Path(path)
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise ArgumentError(f"{place} is a file, not a folder; name another.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """Write a text file atomically: all of it, or nothing."""
-    target = Path(path)
-    folder = target.parent
-    if not folder.is_dir():
-        raise FileFormatError(f"{target.name}: there is no folder {str(folder)!r} to write to; make it first.")
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=folder)
+    target = check_place(path)
+    try:
+        return _replace_whole(target, text)
+    except OSError as error:  # it names the temporary file, or none
+        raise OSError(error.errno, error.strerror, str(target)) from error
+
+
+def _replace_whole(target: Path, text: str) -> Path:
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)

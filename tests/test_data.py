@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from bayeslogit.data import SUFFIXES, Provenance, column_values, one_person, read_frame, rows_of_frame, to_pandas
+from bayeslogit.design import Design
 from bayeslogit.errors import DataError
 
 DATA = {"y": [0, 1, 1], "x": [0.5, -1.25, 3.0], "g": ["a", "b", "ü"]}
@@ -221,3 +222,25 @@ DATA_FRAME = pd.DataFrame(DATA)
 
 def test_the_suffixes_are_those_of_the_message():
     assert SUFFIXES == (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
+
+
+@pytest.mark.parametrize(("mark", "suffix"), [(";", "csv"), ("\t", "csv"), (",", "tsv")])
+def test_another_separator_is_named(mark, suffix, write):
+    path = write(f"y{mark}x\n0{mark}1\n1{mark}2\n", f"d.{suffix}")
+    with pytest.raises(DataError, match=f"seem to be separated by {mark!r}".replace("\\", r"\\")):
+        Design.from_formula("y ~ x", path)
+    with pytest.raises(DataError, match=r"line 2 has 3 values.*seem to be separated by ';'"):
+        read_frame(write("y;x\n0,5;1,5\n"))
+
+
+def test_words_that_a_file_reads_as_missing_are_named(write):
+    path = write("y,x,g\n0,1,NA\n1,2,DE\n0,3,FR\n1,4,DE\n0,2,FR\n")
+    words = "In a text file the words NA, None, null and nan mean missing.*keep_default_na=False.*a level of g"
+    with pytest.raises(DataError, match=words):
+        Design.from_formula("y ~ x + g", path)
+    design = Design.from_formula("y ~ x + g", path, missing="drop")
+    assert "words NA, None" in design.notes[0]
+    holed = write("y,x\n0,1\n1,\n0,3\n")
+    with pytest.raises(DataError, match=r"missing values in x \(1 row\)") as caught:
+        Design.from_formula("y ~ x", holed)
+    assert "words" not in str(caught.value)

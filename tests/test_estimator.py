@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -57,3 +59,37 @@ def test_one_class_and_three_classes_are_refused():
         BayesianLogisticRegression().fit(X, np.ones(6))
     with pytest.raises(ValueError, match="Only binary classification is supported"):
         BayesianLogisticRegression().fit(X, [0, 1, 2, 0, 1, 2])
+
+
+def test_its_table_names_the_default_prior_and_the_class(pima):
+    X, y = pima
+    words = np.where(y == 1, "sick", "well")
+    model = clone(BayesianLogisticRegression()).fit(X, words)
+    assert list(model.classes_) == ["sick", "well"]
+    assert "(the default)." in str(model.fit_) and "P(y = well)" in str(model.fit_)
+    assert "(chosen)." in str(BayesianLogisticRegression(prior=bl.preset("rstanarm")).fit(X, y).fit_)
+    assert "P(y = 1)" in str(BayesianLogisticRegression(prior=None).fit(X, y).fit_)
+    assert "P(y = 2)" in str(BayesianLogisticRegression().fit(X, y + 1).fit_)
+    np.testing.assert_allclose(model.coef_, -BayesianLogisticRegression().fit(X, y).coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["u", "u", "v"], ["u", "u_2", "v"]),
+        (["u", "u", "u_2"], ["u", "u_3", "u_2"]),
+        (["Intercept", "u", "v"], ["Intercept_2", "u", "v"]),
+        (["Intercept", "Intercept", "v"], ["Intercept_2", "Intercept_3", "v"]),
+        ([1, 1, 2], ["x1", "x2", "x3"]),
+    ],
+)
+def test_columns_of_any_names_are_fitted(given, named):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 3)), rng.integers(0, 2, 60)
+    frame = pd.DataFrame(X, columns=given)
+    model, plain = BayesianLogisticRegression().fit(frame, y), BayesianLogisticRegression().fit(X, y)
+    assert list(model.fit_.columns) == ["Intercept", *named]
+    np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-9)
+    np.testing.assert_allclose(model.predict_proba(frame), plain.predict_proba(X), rtol=1e-9)
+    without = BayesianLogisticRegression(fit_intercept=False).fit(frame, y)
+    assert list(without.fit_.columns) == named

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import bayeslogit as bl
@@ -258,3 +259,163 @@ def test_a_huge_covariance_is_refused_with_its_size(fit, monkeypatch):
         fit.cov_params()
     part = fit.cov_params(terms=["arsenic", "dist100"])
     np.testing.assert_allclose(np.sqrt(np.diag(part)), fit.bse[["arsenic", "dist100"]], rtol=1e-12)
+
+
+# --- which row is which ----------------------------------------------------------------------------------------------
+
+
+def test_predictions_keep_the_index(wells):
+    data = wells.head(60).sample(frac=1.0, random_state=1)
+    data.loc[[3, 7], "arsenic"] = np.nan
+    fit = bl.fit(FORMULA, data, missing="drop")
+    rest = data.dropna()
+    new = rest[rest["dist100"] > 0.3]
+    assert fit.predict(new).index.equals(new.index)
+    assert fit.predict().index.equals(rest.index) and fit.augment().index.equals(rest.index)
+    pd.testing.assert_frame_equal(fit.predict(), fit.predict(rest), rtol=1e-13)
+    assert list(fit.predict(new.to_dict("list")).index) == list(range(len(new)))
+    X, y = rest[["dist100", "arsenic"]], rest["switch"]
+    arrays = bl.fit(bl.Design.from_arrays(X, y))
+    for found in (arrays.predict(), arrays.predict(X), arrays.augment(), arrays.augment(X)):
+        assert found.index.equals(X.index)
+    assert list(arrays.predict(X.to_numpy()).index) == list(range(len(X)))
+
+
+@pytest.mark.parametrize("role", ["weights", "offset", "trials"])
+def test_a_series_goes_by_its_labels(wells, role):
+    data = wells.head(200).assign(v=1.0 + np.arange(200) % 3)
+    given = {"trials": "v"} if role == "trials" else {}
+    plain = bl.fit(FORMULA, data, **(given | {role: "v"}))
+    shuffled = data.sample(frac=1.0, random_state=2)
+    fit = bl.fit(FORMULA, shuffled, **(given | {role: data["v"]}))
+    np.testing.assert_allclose(fit.params, plain.params, rtol=1e-9)
+    by_position = bl.fit(FORMULA, shuffled, **{role: shuffled["v"].to_numpy()})
+    np.testing.assert_allclose(by_position.params, plain.params, rtol=1e-9)
+    columns = ["dist100", "arsenic"]
+    arrays = bl.Design.from_arrays(shuffled[columns], shuffled["switch"], **{role: data["v"]})
+    np.testing.assert_allclose(bl.fit(arrays).params, plain.params, rtol=1e-9)
+    with pytest.raises(bl.DataError, match=rf"{role}: the index of this Series is not that of the data.*to_numpy"):
+        bl.fit(FORMULA, shuffled, **{role: data["v"].set_axis(range(1000, 1200))})
+    with pytest.raises(bl.DataError, match=rf"{role}: the index of this Series"):
+        bl.fit(FORMULA, shuffled.set_axis([1] * 200), **{role: data["v"]})
+
+
+def test_a_series_beside_data_without_an_index_goes_by_position(wells):
+    data = wells.head(200).assign(v=1.0 + np.arange(200) % 3)
+    values = data["v"].set_axis(range(5, 205))
+    plain = bl.fit(FORMULA, data, weights="v")
+    for source in (data.to_dict("series"), pl.from_pandas(data)):
+        np.testing.assert_array_equal(bl.fit(FORMULA, source, weights=values).params, plain.params)
+
+
+def test_groups_go_by_label_or_by_name(wells):
+    data = wells.head(200).assign(g=np.arange(200) // 10)
+    data.loc[4, "arsenic"] = np.nan
+    shuffled = data.sample(frac=1.0, random_state=2)
+    wanted = bl.fit(FORMULA, data.dropna()).cov_params("robust", groups=data.dropna()["g"].to_numpy())
+    for source in (shuffled, pl.from_pandas(shuffled)):
+        fit = bl.fit(FORMULA, source, missing="drop")
+        np.testing.assert_allclose(fit.cov_params("robust", groups="g"), wanted, rtol=1e-9)
+    fit = bl.fit(FORMULA, shuffled, missing="drop")
+    for groups in (data["g"], data["g"].drop(index=4)):
+        np.testing.assert_allclose(fit.cov_params("robust", groups=groups), wanted, rtol=1e-9)
+    with pytest.raises(bl.DataError, match="there is no column 'village'"):
+        fit.cov_params("robust", groups="village")
+    with pytest.raises(bl.DataError, match="groups: the index of this Series"):
+        fit.cov_params("robust", groups=data["g"].set_axis(range(1000, 1200)))
+    with pytest.raises(bl.DataError, match="groups has missing values"):
+        fit.cov_params("robust", groups=data["g"].astype("Int64").replace(7, pd.NA))
+    arrays = bl.fit(bl.Design.from_arrays(np.arange(6.0).reshape(6, 1), [0, 1, 0, 1, 0, 1]))
+    with pytest.raises(bl.DataError, match="groups='g': a design from arrays has no such column; give the labels"):
+        arrays.cov_params("robust", groups="g")
+
+
+# --- offsets of predictions ------------------------------------------------------------------------------------------
+
+
+def test_an_offset_belongs_to_new_rows(wells):
+    data = wells.head(100)
+    shift = pd.Series(np.linspace(-1.0, 1.0, 100), index=data.index)
+    fit = bl.fit(FORMULA, data, offset=shift)
+    for call in (fit.predict, fit.augment):
+        with pytest.raises(bl.ArgumentError, match="offset= goes with new rows; the rows of the fit have their own"):
+            call(offset=shift)
+    np.testing.assert_allclose(fit.augment(data, offset=shift)["fitted"], fit.augment()["fitted"], rtol=1e-12)
+    back = data.iloc[::-1]
+    np.testing.assert_allclose(fit.predict(back, offset=shift).loc[data.index], fit.predict(), rtol=1e-12)
+    with pytest.raises(bl.DataError, match="needs one: give offset="):
+        fit.augment(data)
+
+
+# --- what new rows may be --------------------------------------------------------------------------------------------
+
+
+def test_augment_replaces_no_column(wells):
+    fit = bl.fit(FORMULA, wells)
+    table = pa.Table.from_pandas(wells.head(4).assign(fitted=1.0))
+    for new in (table, pl.from_arrow(table), pl.from_arrow(table).lazy()):
+        with pytest.raises(bl.DataError, match="already have the columns fitted"):
+            fit.augment(new)
+    named = bl.fit(bl.Design.from_arrays([[1.0, 2.0], [3.0, 1.0], [2.0, 2.0]], [0, 1, 1], names=["y", "x"]))
+    with pytest.raises(bl.DataError, match="a slope is called 'y', like the outcome; give it another with names="):
+        named.augment()
+    assert list(named.augment([[1.0, 2.0]]).columns[:2]) == ["y", "x"]
+
+
+@pytest.mark.parametrize("how", ["formula", "arrays"])
+def test_augment_takes_what_predict_takes(wells, how, tmp_path):
+    columns = ["dist100", "arsenic"]
+    design = (
+        bl.Design.from_formula(FORMULA, wells)
+        if how == "formula"
+        else bl.Design.from_arrays(wells[columns], wells["switch"])
+    )
+    fit = bl.fit(design)
+    new = wells.loc[:2, columns]
+    path = tmp_path / "new.csv"
+    new.to_csv(path, index=False)
+    wanted = fit.predict(new, kind="mode")["probability"].tolist()
+    others = [new.to_dict("list"), pl.from_pandas(new), pl.from_pandas(new).lazy(), path, str(path)]
+    for other in others + ([new.to_numpy(), new.to_numpy().tolist()] if how == "arrays" else []):
+        out = fit.augment(other)
+        assert np.asarray(out["fitted"]).tolist() == wanted
+        assert list(out.columns[:2]) == columns
+        assert np.asarray(fit.predict(other, kind="mode")["probability"]).tolist() == wanted
+    one = {"dist100": [0.1, 0.2], "arsenic": 2.0}
+    assert (
+        fit.predict(one)["probability"].tolist() == fit.predict({**one, "arsenic": [2.0, 2.0]})["probability"].tolist()
+    )
+    assert fit.augment(one)["arsenic"].tolist() == [2.0, 2.0]
+    with pytest.raises(bl.DataError, match=r"gone.csv: there is no such file"):
+        fit.predict("gone.csv")
+
+
+def test_missing_is_checked_everywhere(wells):
+    design = bl.Design.from_formula(FORMULA, wells)
+    for model, data in ((design, None), (FORMULA, wells)):
+        with pytest.raises(bl.ArgumentError, match="missing='banana': rows with missing values 'raise' an error"):
+            bl.fit(model, data, missing="banana")
+    with pytest.raises(bl.ArgumentError, match=r"fit\(design, ...\): missing belong"):
+        bl.fit(design, missing="drop")
+    assert bl.fit(design, missing="raise").converged
+
+
+def test_rows_of_weight_zero_are_as_good_as_gone(wells):
+    data = wells.head(300).assign(w=1.0, g=np.where(np.arange(300) < 290, "a", "b"), half=0.5)
+    data.loc[::3, "g"] = "c"
+    data.loc[290:, "w"] = 0.0
+    fit = bl.fit("switch ~ dist100 + g", data, prior=None, weights="w")
+    alone = bl.fit("switch ~ dist100 + g", data.head(290), prior=None)
+    assert fit.converged and fit.params.to_dict() == alone.params.to_dict()
+    assert any("rows of weight 0 were left out" in note for note in fit.summary().notes)
+    assert fit.augment().index.equals(data.index[:290]) and fit.predict().index.equals(data.index[:290])
+    with pytest.raises(bl.DataError, match="has not seen"):
+        fit.predict(data.tail(1))
+    scaled = bl.fit("switch ~ scale(dist100)", data.assign(w=np.linspace(0.5, 2.0, 300)), weights="w")
+    assert any("scale(dist100): learned from the rows without their weights" in n for n in scaled.summary().notes)
+
+
+def test_the_names_of_arrays_leave_the_intercept_its_own():
+    X, y = [[3.0, 1.0], [1.0, 2.0], [4.0, 3.0], [1.0, 4.0]], [0, 1, 0, 1]
+    with pytest.raises(bl.DataError, match="names: 'Intercept' stands for the column of ones; give another name"):
+        bl.Design.from_arrays(X, y, names=["Intercept", "x"], intercept=False)

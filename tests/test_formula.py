@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import warnings
 from decimal import Decimal
 from typing import Any
@@ -356,3 +357,130 @@ def test_nothing_is_written_to_the_callers_frame(frame):
     spec, _ = build("y ~ g*x + poly(z, 2) + C(k) + scale(x)", frame)
     spec.transform(frame)
     pd.testing.assert_frame_equal(frame, before)
+
+
+# --- names, powers, signs --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("right", ["0 + Intercept + x", "0 + Intercept:x", "x:Intercept", "Intercept - 1"])
+def test_a_data_column_called_intercept_is_no_term(right, frame):
+    with pytest.raises(DataError, match=r"data column 'Intercept' cannot be a term.*column of ones.*rename"):
+        build(f"y ~ {right}", frame.assign(Intercept=frame["z"]))
+
+
+def test_a_data_column_called_intercept_may_stand_aside_or_inside_a_transform(frame):
+    data = frame.assign(Intercept=frame["z"] + 5.0)
+    spec, arrays = build("y ~ 0 + log(Intercept) + x", data)
+    assert not spec.has_intercept and spec.columns == ("log(Intercept)", "x")
+    np.testing.assert_array_equal(arrays.X[:, 0], np.log(data["Intercept"]))
+
+
+# --- weights are rows ------------------------------------------------------------------------------------------------
+
+STATEFUL = [
+    "y ~ scale(x)",
+    "y ~ center(x) + standardize(z)",
+    "y ~ poly(z, 2) + g",
+    "y ~ bs(x, df=5)",
+    "y ~ cr(z, df=4)",
+    "y ~ scale(log(x)) * g",
+]
+
+
+@pytest.mark.parametrize("formula", STATEFUL)
+@pytest.mark.parametrize("role", ["weights", "trials", "both"])
+def test_a_weight_is_that_many_rows_for_what_a_transform_learns(formula, role, frame):
+    rng = np.random.default_rng(4)
+    w = np.ones(N) if role == "trials" else rng.integers(0, 4, N).astype(float)
+    m = np.ones(N, dtype=int) if role == "weights" else rng.integers(1, 4, N)
+    counts = (w * m).astype(int)
+    expanded, _ = build(formula, frame.loc[frame.index.repeat(counts)])
+    given = {"weights": w} | ({} if role == "weights" else {"trials": m})
+    spec, arrays = build(formula, frame, **given)
+    assert spec.state == expanded.state and spec.columns == expanded.columns
+    assert not any("learned" in note for note in arrays.notes)
+    used = frame[w > 0.0]
+    np.testing.assert_array_equal(arrays.X[w > 0.0] if len(arrays.X) == N else arrays.X, expanded.transform(used))
+    np.testing.assert_array_equal(spec.transform(used), expanded.transform(used))
+
+
+def test_equal_weights_are_rows_too(frame):
+    twice = frame.loc[frame.index.repeat(2)]
+    assert build("y ~ poly(x, 2)", frame, weights=np.full(N, 2))[0].state == build("y ~ poly(x, 2)", twice)[0].state
+
+
+def test_fractional_weights_leave_a_note_about_what_was_learned(frame, monkeypatch):
+    w = np.where(np.arange(N) % 2, 0.5, 2.0)
+    spec, arrays = build("y ~ scale(x) + log(z + 9) + poly(z, 2)", frame, weights=w)
+    assert spec.state == build("y ~ scale(x) + log(z + 9) + poly(z, 2)", frame)[0].state
+    words = "poly(z, 2), scale(x): learned from the rows without their weights, which are not whole numbers."
+    assert arrays.notes == (words,)
+    assert build("y ~ log(x) + z + g", frame, weights=w)[1].notes == ()
+    assert build("y ~ scale(x)", frame, weights=np.full(N, 0.5))[1].notes == ()
+    monkeypatch.setattr("bayeslogit.formula._MOST_REPEATED", N)
+    whole = build("y ~ scale(x)", frame, weights=1 + np.arange(N) % 2)[1]
+    assert whole.notes == (
+        "scale(x): learned from the rows without their weights, which make too many rows to repeat.",
+    )
+
+
+def test_rows_of_weight_zero_teach_nothing(frame):
+    """Levels, constants and the outcome's two values come from the rows that count."""
+    idle = np.arange(N) >= 50
+    data = frame.assign(w=np.where(idle, 0.0, 1.0), g=frame["g"].where(~idle, "elsewhere"))
+    spec, arrays = build("y ~ scale(x) + g", data, weights="w")
+    alone, expected = build("y ~ scale(x) + g", data[~idle])
+    assert spec.columns == alone.columns and spec.levels == alone.levels and spec.state == alone.state
+    np.testing.assert_array_equal(arrays.X, expected.X)
+    assert arrays.kept.tolist() == (~idle).tolist() and arrays.n_dropped == 0
+    assert arrays.notes[0].startswith("10 rows of weight 0 were left out: ") and "'elsewhere'" in arrays.notes[0]
+    with pytest.raises(DataError, match=r"'elsewhere'.*which the fit has not seen"):
+        spec.transform(data.tail(1))
+
+
+def test_rows_of_weight_zero_that_can_be_coded_keep_their_places(frame):
+    w = np.where(np.arange(N) % 3, 1.0, 0.0)
+    spec, arrays = build("y ~ scale(x) + g", frame, weights=w, offset=frame["z"])
+    alone, _ = build("y ~ scale(x) + g", frame[w > 0.0])
+    assert spec.state == alone.state and arrays.kept.all() and arrays.notes == ()
+    np.testing.assert_array_equal(arrays.X, alone.transform(frame))
+    for name, values in (("weights", w), ("offset", frame["z"]), ("y", frame["y"]), ("trials", np.ones(N))):
+        np.testing.assert_array_equal(getattr(arrays, name), values)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"x": np.nan}, "1 row of weight 0 was left out: missing values in x"),
+        ({"y": 7}, "1 row of weight 0 was left out: .*'y'"),
+        ({"x": np.inf}, "1 row of weight 0 was left out: Column 'x' has the value inf"),
+        ({"x": 0.0}, r"1 row of weight 0 was left out: Term 'log\(x\)' is not finite in row 5"),
+        ({"o": np.inf}, "1 row of weight 0 was left out: offset: the value inf in row 5"),
+    ],
+)
+def test_what_is_wrong_in_a_row_of_weight_zero_is_no_error(change, words, frame):
+    data = frame.assign(w=1.0, o=0.0)
+    for name, value in {"w": 0.0, **change}.items():
+        data[name] = data[name].astype(float)
+        data.loc[5, name] = value
+    spec, arrays = build("y ~ log(x)", data, weights="w", offset="o")
+    alone, expected = build("y ~ log(x)", data.drop(index=5), weights="w", offset="o")
+    np.testing.assert_array_equal(arrays.X, expected.X)
+    np.testing.assert_array_equal(arrays.y, expected.y)
+    assert arrays.kept.sum() == N - 1 and not arrays.kept[5] and arrays.n_dropped == 0
+    assert len(arrays.notes) == 1 and re.match(words, arrays.notes[0])
+    assert spec.event == alone.event
+
+
+def test_missing_values_in_rows_of_weight_zero_do_not_count_as_dropped(frame):
+    data = frame.assign(w=1.0)
+    data.loc[[3, 4], "x"] = np.nan
+    data.loc[4, "w"] = 0.0
+    with pytest.raises(DataError, match=r"missing values in x \(1 row\): 1 of 60 rows"):
+        build("y ~ x", data, weights="w")
+    _, arrays = build("y ~ x", data, weights="w", missing="drop")
+    assert arrays.n_dropped == 1 and np.flatnonzero(~arrays.kept).tolist() == [3, 4]
+    assert arrays.notes == (
+        "Missing values: 1 of 60 rows dropped: x (1 row).",
+        "1 row of weight 0 was left out: missing values in x.",
+    )

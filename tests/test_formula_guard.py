@@ -311,3 +311,40 @@ def test_the_traps_work_on_formulaic_without_the_guard(frame, trapped):
 
     model_matrix("{__import__('os').system('id') or x}", frame)
     assert "system" in trapped
+
+
+# --- terms that would vanish -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        ("x**2", r"a power of one term is that term again: x\*\*2 is x; write I\(x\*\*2\) or poly\(x, 2\)"),
+        ("x^2", r"write I\(x\*\*2\) or poly\(x, 2\)"),
+        ("x + (z)**3", r"write I\(z\*\*3\) or poly\(z, 3\)"),
+        ("`my col`**2", r"write I\(`my col`\*\*2\) or poly\(`my col`, 2\)"),
+        ("log(x)**2", r"write I\(log\(x\)\*\*2\) or poly\(log\(x\), 2\)"),
+        ("(x:z)**2", r"that term again; for powers of numbers write I"),
+        ("-x", "takes away the term x, which is not there"),
+        ("x - z", "takes away the term z, which is not there"),
+        ("x:z - w:z", "takes away the term w:z, which is not there"),
+        ("x + (-z)", "takes away the term z, which is not there"),
+        ("x + (z - 1)", "takes away the intercept inside brackets"),
+        ("x - log(z)", r"takes away the term log\(z\), which is not there"),
+        ("x - (a+b+c+d+e+f+g+h+i+j)**10", "would make more than 1,000 terms"),
+    ],
+)
+def test_terms_do_not_vanish_in_silence(right, words):
+    with pytest.raises(FormulaError, match=words):
+        read_formula(f"y ~ {right}")
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        *("x**1", "(a + b)**2", "(a + b)^2 - a:b", "(a*b)**2", "a*b - a:b", "x - 1", "-1 + x", "0 + x", "x + 0 - 1"),
+        *("1", "-1 + a*b - b", "a + b - (a + b) + x", "I(x**2)", "a*b*c - a:b:c", "(x + z)**2 - 1"),
+    ],
+)
+def test_powers_and_signs_that_mean_something_stay(right):
+    assert read_formula(f"y ~ {right}").variables is not None

@@ -176,3 +176,50 @@ def test_messages_quote_the_rows_as_they_were_given():
         build("y ~ x", fine, weights=[1, 1, 1, -1], missing="drop")
     with pytest.raises(DataError, match="9 successes out of 2 trials in row 3"):
         build("y ~ x", fine.assign(y=[0, 1, 0, 9]), trials=[2] * 4, missing="drop")
+
+
+# --- the event -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [[1, 0], [1.0, 0.0], [True, False]])
+def test_one_and_true_are_the_event_whatever_the_order_of_the_categories(values):
+    y = pd.Categorical([values[0], values[1], values[0], values[1]], categories=values, ordered=True)
+    data = pd.DataFrame({"y": y, "x": [1.0, 2.0, 3.0, 5.0]})
+    _, arrays = build("y ~ x", data)
+    assert arrays.y.tolist() == [1, 0, 1, 0]
+    assert arrays.notes == (
+        f"outcome 'y': event = {values[0]!r}, although it is not the last of the categories "
+        f"({values[0]!r}, {values[1]!r}); name another with event=.",
+    )
+    _, other = build("y ~ x", data, event=values[1])
+    assert other.y.tolist() == [0, 1, 0, 1] and other.notes == ()
+    in_order = pd.Categorical(y.tolist(), categories=values[::-1])
+    assert build("y ~ x", data.assign(y=in_order))[1].notes == ()
+
+
+def test_an_outcome_of_one_class_needs_the_name_of_the_event():
+    data = pd.DataFrame({"y": ["no"] * 4, "x": [1.0, 2.0, 3.0, 5.0]})
+    with pytest.raises(DataError, match=r"one value: no \(4 rows\).*say which level is the event with event='no'"):
+        build("y ~ x", data)
+    spec, arrays = build("y ~ x", data, event="no")
+    assert arrays.y.tolist() == [1.0] * 4 and (spec.event, spec.other) == ("no", None) and arrays.notes == ()
+    spec, arrays = build("y ~ x", data, event="yes")
+    assert arrays.y.tolist() == [0.0] * 4 and (spec.event, spec.other) == ("yes", "no")
+    assert arrays.notes == ("outcome 'y': the event 'yes' does not occur; every row is 'no'.",)
+    declared = data.assign(y=pd.Categorical(data["y"], categories=["no", "yes"]))
+    assert build("y ~ x", declared, event="yes")[1].y.tolist() == [0.0] * 4
+    with pytest.raises(DataError, match="has no level 'maybe'; its levels are 'no' and 'yes'"):
+        build("y ~ x", declared, event="maybe")
+
+
+# --- missing values and labels of companions -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [pd.array([1, 2, None, 1], dtype="Int64"), [1, 2, pd.NA, 1], [1, 2, None, 1]])
+@pytest.mark.parametrize("wrap", [lambda v: v, pd.Series])
+def test_missing_weights_of_any_kind_are_missing(values, wrap):
+    data = pd.DataFrame({"y": [0, 1, 0, 1], "x": [1.0, 2.0, 3.0, 5.0]})
+    with pytest.raises(DataError, match=r"missing values in weights \(1 row\): 1 of 4 rows"):
+        build("y ~ x", data, weights=wrap(values))
+    _, arrays = build("y ~ x", data, weights=wrap(values), missing="drop")
+    assert arrays.kept.tolist() == [True, True, False, True] and arrays.weights.tolist() == [1.0, 2.0, 1.0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -414,3 +415,39 @@ def test_fit_takes_a_prior(simulated):
         bl.fit(design, prior=2.5)
     with pytest.raises(bl.PriorError, match=r"preset\('stan'\): there is no such preset"):
         bl.preset("stan")
+
+
+def test_a_prior_too_wide_for_its_odds_ratios_is_still_printed(tmp_path):
+    # 2.5 / sd of a column with an sd below 0.0069 spreads beyond exp(709).
+    x = np.linspace(0.0, 1e-4, 40)
+    made = bl.Design.from_arrays(x[:, None], np.arange(40) % 3 == 0)
+    resolved = bl.preset("rstanarm").resolve(made)
+    row = resolved.table().records()[1]
+    assert row["or_lower"] == 0.0 and row["or_upper"] == np.inf and 1e4 < row["sd"] < 1e6
+    assert "∞" in str(resolved) and "nan" not in str(resolved)
+    fit = bl.fit(made)
+    for name in ("r.html", "r.md"):
+        assert "∞" in bl.report(fit, tmp_path / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("total", "words"), [(1.001, r"divide by 0\.001"), (1.0, "leaves nothing"), (0.5, "leaves nothing"), (8.0, "by 7")]
+)
+def test_weights_that_add_up_to_few_observations_do_not_change_the_default_in_silence(total, words, wells):
+    # The rule is R's sd, over n - 1 = sum of weights - 1: normal(0, 0.065) becomes normal(0, 0.00205), or 2.5.
+    made = bl.Design.from_formula("switch ~ dist", wells, weights=np.full(len(wells), total / len(wells)))
+    resolved = bl.preset("rstanarm").resolve(made)
+    (note,) = [each for each in resolved.notes if "add up to" in each]
+    assert re.search(rf"add up to {total:g} observation\(s\) over 3,020 rows.*{words}", note)
+    assert note in bl.fit(made).notes and "add up to" in str(resolved)
+
+
+@pytest.mark.parametrize("total", [30.0, 3020.0, 9060.0])
+def test_weights_that_add_up_to_enough_need_no_word(total, wells):
+    made = bl.Design.from_formula("switch ~ dist", wells, weights=np.full(len(wells), total / len(wells)))
+    assert not any("add up to" in note for note in bl.preset("rstanarm").resolve(made).notes)
+
+
+def test_few_rows_without_weights_need_no_word():
+    made = bl.Design.from_arrays([[1.0], [2.0], [4.0]], [0, 1, 0])
+    assert not any("add up to" in note for note in bl.preset("rstanarm").resolve(made).notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 import pytest
 
 import bayeslogit as bl
+from bayeslogit import cli
+from bayeslogit._report import document
 from bayeslogit.calibration import calibration_bins
 
 IDS = ["headline", "data", "model", "priors", "computation", "results", "checks", "reproducibility"]
@@ -54,6 +57,22 @@ def test_a_failed_or_loaded_fit_still_makes_an_honest_report(fit, tmp_path):
     assert "no predictors" in bl.report(only, tmp_path / "one.html").read_text(encoding="utf-8")
 
 
+def test_a_loaded_fit_gets_the_same_verdict(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(4000)
+    y = np.where(rng.random(4000) < 1 / (1 + np.exp(-x)), "yes", "no")
+    for options in ({}, {"weights": np.full(4000, 1.5)}):
+        made = bl.Design.from_arrays(x[:, None], y, **options)
+        fit = bl.fit(made, prior=bl.Normal(2.5))
+        fit.to_json(tmp_path / "f.json")
+        fresh, loaded = (document(each).sections[0].body[-1] for each in (fit, bl.load(tmp_path / "f.json")))
+        assert fresh == loaded and fresh.level == "care"
+        assert all(note in fresh.reasons for note in fit.notes)
+    # That the default prior depends on the data stands beside the prior: it is no reason to doubt the fit.
+    plain = bl.fit(bl.Design.from_arrays(x[:, None], (y == "yes").astype(float)))
+    assert plain.notes == plain.prior.notes != () and document(plain).sections[0].body[-1].level == "good"
+
+
 def test_unknown_suffix_and_folder_are_refused(fit, tmp_path):
     with pytest.raises(bl.ArgumentError, match=r"\.html or \.md"):
         bl.report(fit, tmp_path / "r.docx")
@@ -72,3 +91,61 @@ def test_calibration_bins_hold_everyone_once():
     # Wilson for 0 of 10: upper end z^2 / (10 + z^2).
     none = calibration_bins(np.full(10, 0.1), np.zeros(10), np.ones(10), np.ones(10))
     assert none.upper[0] == pytest.approx(1.959963984540054**2 / (10 + 1.959963984540054**2), rel=1e-12)
+
+
+# --- where files go: looked at before anything is fitted -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("none/x", "there is no folder"),
+        ("folder", "is a folder; name a file in it"),
+        ("", "is a folder; name a file in it"),
+        ("wells.csv/x", "there is no folder"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_in_the_same_words(out, words, fit, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    bl.datasets.load("wells").to_csv("wells.csv", index=False)
+    for name in ("folder", "folder.html"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(bl.ArgumentError, match=words):
+        fit.to_json(out)
+    page = f"{out}.html" if out else "folder.html"
+    with pytest.raises(bl.ArgumentError, match=words):
+        bl.report(fit, page)
+
+    def fitted(*_args, **_kwargs):
+        raise AssertionError("fitted before the place was looked at")
+
+    monkeypatch.setattr("bayeslogit.cli.fit_line", fitted)
+    for command, place in (("fit", out), ("report", page)):
+        assert cli.run([command, "wells.csv", "--formula", "switch ~ dist100", "--out", place]) == 2
+        printed, said = capsys.readouterr()
+        assert words in said and printed == ""
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "folder.html", "wells.csv"]
+
+
+@pytest.mark.parametrize("out", ["wells.csv", "wells.csv/deeper"])
+def test_a_demo_into_a_file_is_refused_before_it_is_fitted(out, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wells.csv").write_text("a\n")
+    assert cli.run(["demo", "--out", out]) == 2
+    printed, said = capsys.readouterr()
+    assert "wells.csv is a file, not a folder" in said and printed == ""
+
+
+def test_a_report_of_an_unknown_kind_is_refused_before_the_fit(capsys):
+    assert cli.run(["report", "none.csv", "--formula", "y ~ x", "--out", "r.docx"]) == 2
+    assert ".html or .md" in capsys.readouterr().err
+
+
+def test_an_error_while_writing_names_the_file_that_was_asked_for(fit, tmp_path, monkeypatch):
+    def full(_handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match=r"No space left.*fit\.json") as caught:
+        fit.to_json(tmp_path / "fit.json")
+    assert caught.value.filename == str(tmp_path / "fit.json") and list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ import keyword
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from bayeslogit.errors import FormulaError
 from bayeslogit.formula_guard.factor import CONTRASTS as CONTRASTS
@@ -161,7 +161,7 @@ def _outcome(text: str, tokens: list[Any]) -> str:
 
 
 def _check_terms(reading: Reading) -> None:
-    """Parse the rewritten right-hand side, and count its terms before formulaic multiplies them out."""
+    """Parse the rewritten right-hand side, count its terms before formulaic multiplies them out; none may vanish."""
     from formulaic.errors import FormulaicError
     from formulaic.parser import DefaultFormulaParser
 
@@ -169,6 +169,8 @@ def _check_terms(reading: Reading) -> None:
     try:
         tree = DefaultFormulaParser().get_ast(reading.text)
         terms = 0 if tree is None else _count(tree, reading)
+        if tree is not None and terms <= _MOST_TERMS:
+            _check_removed(tree, reading)
     except RecursionError:
         raise FormulaError("The formula nests too deeply to be read.") from None
     except FormulaError:
@@ -180,15 +182,10 @@ def _check_terms(reading: Reading) -> None:
 
 
 def _count(tree: Any, reading: Reading) -> int:
-    """An upper bound of the number of terms, without recursion: a sum of a thousand terms is a deep tree."""
+    """An upper bound of the number of terms, those taken away included."""
     given = repr(reading.formula)
-    order, pending = [], [tree]
-    while pending:
-        node = pending.pop()
-        order.append(node)
-        pending += [part for part in getattr(node, "args", ()) if hasattr(part, "operator")]
     counts: dict[int, int] = {}
-    for node in reversed(order):
+    for node in _upwards(tree):
         if not hasattr(node, "operator"):
             counts[id(node)] = _leaf(node, given)
             continue
@@ -200,16 +197,68 @@ def _count(tree: Any, reading: Reading) -> int:
                     f"{given}: a power of terms is a whole number up to {_LARGEST_POWER}, not {reading.shown(power)}."
                 )
             base = counts[id(arguments[0])] if hasattr(arguments[0], "operator") else _leaf(arguments[0], given)
+            if base == 1 and int(power) > 1:
+                _refuse_power(arguments[0], int(power), reading)
             counts[id(node)] = min(base ** int(power), _MOST_TERMS + 1)
             continue
         parts = [counts[id(part)] if hasattr(part, "operator") else _leaf(part, given) for part in arguments]
         first, last = parts[0] if parts else 0, parts[-1] if len(parts) > 1 else 0
-        total = {"+": first + last, "-": first, ":": first * last, "*": first + last + first * last}
+        total = {"+": first + last, "-": first + last, ":": first * last, "*": first + last + first * last}
         total |= {"/": first + last, "in": first * last}
         if symbol not in total:
             raise FormulaError(f"{given}: {symbol!r} is not part of this model; allowed are + - * : / ** and %in%.")
         counts[id(node)] = min(total[symbol], _MOST_TERMS + 1)
     return counts[id(tree)]
+
+
+def _upwards(tree: Any) -> list[Any]:
+    """The nodes, parts before wholes, without recursion: a sum of a thousand terms is a deep tree."""
+    order, pending = [], [tree]
+    while pending:
+        node = pending.pop()
+        order.append(node)
+        pending += [part for part in getattr(node, "args", ()) if hasattr(part, "operator")]
+    return order[::-1]
+
+
+def _refuse_power(base: Any, power: int, reading: Reading) -> NoReturn:
+    """A power of one term is that term: who writes it means the power of its numbers."""
+    given = (
+        f"{reading.formula!r}: a power in a formula multiplies terms out, and a power of one term is that term again"
+    )
+    if hasattr(base, "operator"):
+        raise FormulaError(f"{given}; for powers of numbers write I(...) around them.")
+    name = reading.shown(str(base.token).strip("{}"))
+    if not (name.isidentifier() or base.kind.value == "python"):
+        name = f"`{name}`"
+    raise FormulaError(f"{given}: {name}**{power} is {name}; write I({name}**{power}) or poly({name}, {power}).")
+
+
+def _check_removed(tree: Any, reading: Reading) -> None:
+    """Refuse a minus that takes nothing away, of a factor that has no term there: ``y ~ -x`` means nothing.
+
+    The intercept may be taken away twice, but inside brackets there is none.
+    """
+    spine, node = set(), tree
+    while hasattr(node, "operator"):
+        spine.add(id(node))
+        node = node.args[0] if node.args else None
+    terms: dict[int, Any] = {}
+    for node in _upwards(tree):
+        if not hasattr(node, "operator"):
+            continue
+        parts = [terms[id(part)] if hasattr(part, "operator") else part.to_terms() for part in node.args]
+        terms[id(node)] = node.operator.to_terms(*parts)
+        if node.operator.symbol != "-":
+            continue
+        removed = parts[-1]
+        there = {factor.expr for term in parts[0] for factor in term.factors} if len(parts) > 1 else set()
+        absent = [str(term) for term in removed if not {factor.expr for factor in term.factors} <= there]
+        if "1" in absent and id(node) in spine:
+            absent.remove("1")
+        if absent:
+            what = "the intercept inside brackets" if absent[0] == "1" else f"the term {reading.shown(absent[0])}"
+            raise FormulaError(f"{reading.formula!r} takes away {what}, which is not there.")
 
 
 def _leaf(token: Any, given: str) -> int:
