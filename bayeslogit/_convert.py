@@ -40,8 +40,8 @@ class Conversion:
     columns : tuple of str
     penalty : Penalty
         What both say, on the sum scale of bayeslogit: precisions ``lambda2``, Laplace rates ``lambda1``, ``mean``.
-    prior : ResolvedPrior or None
-        The same as a prior; None where it has an L1 part.
+    prior : ResolvedPrior
+        The same as a prior.
     objectives : tuple of two str
         What each system minimises, with its numbers.
     proof : Proof
@@ -55,7 +55,7 @@ class Conversion:
     params: dict[str, Any]
     columns: tuple[str, ...]
     penalty: Penalty
-    prior: ResolvedPrior | None
+    prior: ResolvedPrior
     objectives: tuple[str, str]
     proof: Proof
     notes: tuple[str, ...] = ()
@@ -167,7 +167,7 @@ def convert(
         params=found,
         columns=sizes.columns,
         penalty=one.penalty,
-        prior=None if terms is None else ResolvedPrior(sizes.columns, terms, name),
+        prior=ResolvedPrior(sizes.columns, terms, name),
         objectives=(first.words(given, sizes), second.words(found, sizes)),
         proof=prove(design, one, other),
         notes=(*notes, *_notes(first, second, design)),

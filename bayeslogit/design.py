@@ -119,7 +119,7 @@ class Design:
             from_text=provenance.kind == "file" and not provenance.source.endswith(".parquet"),
         )
         X = as_rows(arrays.X, spec.has_intercept)
-        source = MemorySource(X, arrays.y, arrays.trials, arrays.weights, arrays.offset)
+        source = MemorySource.weighed(X, arrays.y, arrays.trials, arrays.weights, arrays.offset)
         design = cls(
             columns=spec.columns,
             source=source,
@@ -189,7 +189,7 @@ class Design:
         }
         outcome = outcome_of_array(by_label("y", y, index), n, trials=vectors.get("trials"), event=event)
         w, shift = vectors.get("weights", np.ones(n)), vectors.get("offset", np.zeros(n))
-        source = MemorySource(rows, outcome.y, outcome.trials, w, shift)
+        source = MemorySource.weighed(rows, outcome.y, outcome.trials, w, shift)
         spec = ArraySpec(labels, intercept, outcome.event, outcome.other)
         design = cls(spec.columns, source, spec, provenance, offset is not None, notes=outcome.notes, index=index)
         design._check_range()

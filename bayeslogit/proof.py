@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,6 @@ from bayeslogit.target import Coordinates, LogPosterior
 
 Array = NDArray[np.float64]
 CERTIFIED = 1e-8
-_AIM = 1e-12
-_MOST_KINKED_COLUMNS = 2000
-_STEPS, _SWEEPS = 100, 1000
 
 
 @dataclass(frozen=True)
@@ -86,25 +84,38 @@ class Proof:
         )
 
 
-def prior_terms(penalty: Penalty) -> tuple[PriorTerm, ...] | None:
-    """A penalty as terms of a prior: flat and normal columns. None where it has a kink: here is where those belong."""
-    if not penalty.smooth:
-        return None
-    normal = penalty.lambda2 > 0.0
-    terms = [PriorTerm("flat", tuple(map(int, np.flatnonzero(~normal))))] if not normal.all() else []
-    if normal.any():
-        numbers = {"mean": penalty.mean[normal], "scale": 1.0 / np.sqrt(penalty.lambda2[normal])}
-        terms.append(PriorTerm("normal", tuple(map(int, np.flatnonzero(normal))), numbers))
+def prior_terms(penalty: Penalty) -> tuple[PriorTerm, ...]:
+    """A penalty as terms of a prior."""
+    ridge, lasso = penalty.lambda2 > 0.0, penalty.lambda1 > 0.0
+    families: tuple[tuple[str, Any, dict[str, Any]], ...] = (
+        ("flat", ~ridge & ~lasso, {}),
+        ("normal", ridge & ~lasso, {"scale": lambda j: 1.0 / np.sqrt(penalty.lambda2[j])}),
+        ("laplace", lasso & ~ridge, {"scale": lambda j: 1.0 / penalty.lambda1[j]}),
+        ("elastic_net", lasso & ridge, {"l1": lambda j: penalty.lambda1[j], "l2": lambda j: penalty.lambda2[j]}),
+    )
+    terms = []
+    for family, mask, numbers in families:
+        columns = np.flatnonzero(mask)
+        if columns.size:
+            own = {name: value(columns) for name, value in numbers.items()}
+            mean = {} if family == "flat" else {"mean": penalty.mean[columns]}
+            terms.append(PriorTerm(family, tuple(map(int, columns)), {**mean, **own}))
     return tuple(sorted(terms, key=lambda term: term.columns))
 
 
 def optimum(design: Design, penalty: Penalty) -> Optimum:
     """The mode of the likelihood less the penalty, to 1e-10 posterior sd."""
-    terms = prior_terms(penalty)
-    if terms is None:
-        return _kinked(design, penalty)
-    mode = find_mode(LogPosterior.of(design, ResolvedPrior(design.columns, terms, "converted")), tol=1e-9)
-    return Optimum(mode.beta, LaplacePosterior.at(mode).sd, "" if mode.converged else mode.message)
+    target = LogPosterior.of(design, ResolvedPrior(design.columns, prior_terms(penalty), "converted"))
+    mode = find_mode(target, tol=1e-10)
+    if not mode.converged:
+        return Optimum(mode.beta, np.full(mode.beta.size, math.nan), mode.message)
+    sd = LaplacePosterior.at(mode).sd
+    held = np.isnan(sd)
+    if held.any():
+        # At a kink there is no posterior sd; the curvature alone gives the unit.
+        here = target.expand(target.coordinates.gamma(mode.beta))
+        sd[held] = 1.0 / np.sqrt(np.maximum(here.information.diagonal()[held], 1e-300))
+    return Optimum(mode.beta, sd, "")
 
 
 def likelihood_of(design: Design, *, centred: bool) -> LogPosterior:
@@ -140,87 +151,6 @@ def _score(likelihood: LogPosterior, objective: Objective, beta: Array) -> Array
     at_kink = np.sign(score) * np.maximum(np.abs(score) - rate, 0.0)
     result: Array = np.where(away > 0.0, score - pull, at_kink)
     return result
-
-
-# --- an optimum with kinks -------------------------------------------------------------------------------------------
-
-
-def _kinked(design: Design, penalty: Penalty) -> Optimum:
-    """Newton steps whose quadratic is minimised exactly, kinks included, on the p x p matrix."""
-    p = len(design.columns)
-    if p > _MOST_KINKED_COLUMNS:
-        nothing = np.full(p, math.nan)
-        return Optimum(nothing, nothing, f"an L1 penalty on {p} columns; it is tried up to {_MOST_KINKED_COLUMNS}.")
-    target = likelihood_of(design, centred=not (design.has_intercept and penalty.total[0] > 0.0))
-    gamma = np.where(penalty.lambda1 > 0.0, penalty.mean, 0.0)
-    violation = math.inf
-    for _ in range(_STEPS):
-        here = target.likelihood(gamma)
-        score = here.score - penalty.lambda2 * (gamma - penalty.mean)
-        information = here.information + np.diag(penalty.lambda2)
-        sd, violation = _judge(gamma, score, information, penalty)
-        if violation < _AIM:
-            break
-        step = _best(information, score, gamma, penalty) - gamma
-        length, value = 1.0, _value(target, gamma, penalty)
-        while length > 1e-6 and _value(target, gamma + length * step, penalty) < value - 1e-13 * (1.0 + abs(value)):
-            length *= 0.5
-        gamma = gamma + step if length == 1.0 else gamma + length * step
-    problem = (
-        "" if violation < 1e-9 else f"no optimum was found (violation {violation:.1e} posterior sd); separated data?"
-    )
-    return Optimum(target.coordinates.beta(gamma), sd, problem)
-
-
-def _value(target: LogPosterior, gamma: Array, penalty: Penalty) -> float:
-    away = gamma - penalty.mean
-    return target.slope(gamma).log_density - float(0.5 * penalty.lambda2 @ away**2 + penalty.lambda1 @ np.abs(away))
-
-
-def _judge(gamma: Array, score: Array, information: Array, penalty: Penalty) -> tuple[Array, float]:
-    """Posterior sds, and the largest violation of the optimality condition in them."""
-    away = gamma - penalty.mean
-    active = (penalty.lambda1 == 0.0) | (away != 0.0)
-    sd = 1.0 / np.sqrt(np.maximum(information.diagonal(), 1e-300))
-    try:
-        sd[active] = np.sqrt(np.diag(cho_solve(cho_factor(information[np.ix_(active, active)]), np.eye(active.sum()))))
-    except np.linalg.LinAlgError:
-        return sd, math.inf
-    beyond = np.maximum(np.abs(score) - penalty.lambda1, 0.0)
-    left = np.where(active, np.abs(score - penalty.lambda1 * np.sign(away)), beyond)
-    return sd, float(np.max(left * sd, initial=0.0))
-
-
-def _best(H: Array, score: Array, start: Array, penalty: Penalty) -> Array:
-    """Where ``score'(x - start) - (x - start)' H (x - start) / 2 - sum lambda1 |x - mean|`` is largest.
-
-    Coordinate descent finds the signs; a solve on the coefficients that are not at their kink ends it.
-    """
-    x, slope, mean, rate = start.copy(), score.copy(), penalty.mean, penalty.lambda1
-    diagonal = H.diagonal()
-    for sweep in range(_SWEEPS):
-        largest = 0.0
-        for j in np.flatnonzero(diagonal > 0.0):
-            away = x[j] - mean[j] + slope[j] / diagonal[j]
-            step = mean[j] + np.sign(away) * max(abs(away) - rate[j] / diagonal[j], 0.0) - x[j]
-            if step != 0.0:
-                x[j] += step
-                slope -= step * H[j]
-                largest = max(largest, abs(step) * math.sqrt(diagonal[j]))
-        if largest < 1e-14:
-            break
-        if sweep % 4 == 3:
-            active = np.flatnonzero((x != mean) | (rate == 0.0))
-            sign = np.sign(x - mean)[active]
-            try:
-                step = np.linalg.solve(H[np.ix_(active, active)], slope[active] - rate[active] * sign)
-            except np.linalg.LinAlgError:
-                continue
-            moved = np.sign(x[active] + step - mean[active])
-            if np.all((moved == sign) | (rate[active] == 0.0)):
-                x[active] += step
-                slope = slope - H[:, active] @ step
-    return x
 
 
 # --- a factor that nobody documents ----------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ _WITHIN = 1.0
 _MOST_CHORDS = 8
 # e^D - 1 above which the information is formed again at the mode: standard errors are right to half of it.
 _EXACT = 1e-6
+# How far from the mode a reduced one may be once lifted, whatever the tolerance.
+_LIFTED = 1e-6
 
 
 def choose_road(target: LogPosterior, covariance: bool = True) -> Road:
@@ -95,10 +97,19 @@ def find_mode(
     if road is Road.WIDE:
         wide = reduce_wide(target)
         found = wide.lift(find_mode(wide.target, tol=tol, max_iter=max_iter, road=Road.NEWTON))
+        if found.converged and found.decrement > max(tol, _LIFTED):
+            found = replace(found, status=Status.ITERATION_LIMIT, message=_not_lifted(found.decrement, tol))
     else:
         gamma = _null_model(target) if start is None else target.coordinates.gamma(np.asarray(start, dtype=np.float64))
         found = _no_mode_at_once(target, gamma, road) or _walk(target, gamma, road, tol, int(max_iter))
     return found if covariance else replace(found, factor=None, information=None, subspace=None)
+
+
+def _not_lifted(decrement: float, tol: float) -> str:
+    return (
+        f"Not converged: the reduction to the span of the rows ends {decrement:.1e} posterior sd from the mode (asked: "
+        f"{tol:g}). Some columns are many orders of magnitude longer than others under their priors: rescale them."
+    )
 
 
 def _between(value: object, low: float, high: float) -> bool:

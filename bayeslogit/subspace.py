@@ -7,6 +7,7 @@ the posterior of ``(kept, z)`` and the prior of the rest give every mean, varian
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,6 +129,14 @@ class Subspace:
         rest = np.square(free).sum(axis=1) - np.square(seen).sum(axis=1)
         result: Array = np.maximum(rest, 0.0)
         return result
+
+    def decrement(self, score: Array, core: Factor) -> float:
+        """Root of ``score' V score``: how far a point with this score is from the mode, in posterior sds."""
+        free = score[self.reduced] * self.scale
+        seen = self.basis.T @ free
+        inside = core.whiten(np.concatenate([score[self.kept], seen]))
+        across = max(float(free @ free) - float(seen @ seen), 0.0)
+        return math.sqrt(float(inside @ inside) + across)
 
     def coordinate_variances(self, core: Factor) -> Array:
         """Posterior variance of each working coordinate, shape (p,)."""

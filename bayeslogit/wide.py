@@ -22,6 +22,7 @@ _COLUMNS_AT_ONCE = 1024
 _EPS = float(np.finfo(np.float64).eps)
 # Rounding of the Gram matrix, against the unit precision of the prior, up to which it stands for the rows themselves.
 _GRAM_NOISE = 1e-9
+_TOWERING = 30.0
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,15 @@ class Wide:
     basis: Array
 
     def lift(self, found: Mode) -> Mode:
-        """The mode of the reduced target as that of the whole one; one pass checks it there."""
+        """The mode of the reduced target as that of the whole one; its decrement there is measured by one pass."""
         theta = found.coordinates.gamma(found.beta)
         gamma = np.empty(self.kept.size + self.reduced.size)
         gamma[self.kept] = theta[: self.kept.size]
         gamma[self.reduced] = self.mean + self.scale * (self.basis @ theta[self.kept.size :])
         slope = self.whole.slope(gamma)
         prior_information = self.target.prior_target.information(theta)
+        subspace = Subspace(self.kept, self.reduced, self.scale, self.basis, prior_information)
+        decrement = found.decrement if found.factor is None else subspace.decrement(slope.score, found.factor)
         return replace(
             found,
             beta=self.whole.coordinates.beta(gamma),
@@ -65,7 +68,8 @@ class Wide:
             road=Road.WIDE,
             n_passes=found.n_passes + 1,
             coordinates=self.whole.coordinates,
-            subspace=Subspace(self.kept, self.reduced, self.scale, self.basis, prior_information),
+            subspace=subspace,
+            decrement=max(decrement, found.decrement),
             recession=None if found.recession is None else self._lift_recession(found.recession),
         )
 
@@ -88,21 +92,21 @@ def _separable(target: LogPosterior, reduced: NDArray[np.intp]) -> LogPosterior 
     A prior on the intercept at the column means asks for centred columns, one on the intercept itself for raw ones.
     """
     for coordinates in (target.coordinates, Coordinates(None)):
-        if not any(np.any(rows[:, reduced]) for rows in _other_functions(target, coordinates)):
+        if not any(np.any(rows[:, reduced]) for rows in _other_functions(target, coordinates, reduced)):
             return replace(target, at=coordinates)
     return None
 
 
-def _other_functions(target: LogPosterior, coordinates: Coordinates) -> Iterator[Array]:
+def _other_functions(target: LogPosterior, coordinates: Coordinates, reduced: NDArray[np.intp]) -> Iterator[Array]:
     """The linear functions of the working coordinates that the other proper terms bound."""
-    p = len(target.design.columns)
+    p, own = len(target.design.columns), set(reduced.tolist())
     for term in target.prior.terms:
         if term.map is not None:
             yield coordinates.functions(term.map)
-        elif term.proper and (0 in term.columns or term.family != "normal"):
-            rows = np.zeros((len(term.columns), p))
-            rows[np.arange(len(term.columns)), term.columns] = 1.0
-            rows[:, _normal_columns(target)] = 0.0
+        elif term.proper:
+            others = [j for j in term.columns if j not in own]
+            rows = np.zeros((len(others), p))
+            rows[np.arange(len(others)), others] = 1.0
             yield coordinates.functions(rows)
 
 
@@ -145,16 +149,27 @@ def reduce_wide(target: LogPosterior) -> Wide:
 
 
 def _normal_columns(target: LogPosterior) -> NDArray[np.intp]:
-    """Slope columns that have a normal prior of their own."""
-    first = int(target.design.has_intercept)
+    """Slope columns that have a normal prior of their own, and are not so long that rounding would blur the others.
+
+    A column is as long as the sd that it gives the log-odds under its prior. The sd of a coefficient far shorter than
+    its prior's is a difference in the reduction, so columns that tower above the rest are carried over as they are.
+    """
+    design, first = target.design, int(target.design.has_intercept)
     picked = [
-        j
+        (j, scale)
         for term in target.prior.terms
         if term.family == "normal" and term.map is None
-        for j in term.columns
+        for j, scale in zip(term.columns, term.parameters["scale"], strict=True)
         if j >= first
     ]
-    return np.array(sorted(picked), dtype=np.intp)
+    if not picked:
+        return np.empty(0, dtype=np.intp)
+    columns = np.array([j for j, _ in picked], dtype=np.intp)
+    moments = design.moments
+    spread = np.sqrt(moments.squares / moments.count + (0.0 if first else np.square(moments.mean)))
+    length = spread[columns - first] * np.array([scale for _, scale in picked])
+    usual = float(np.median(length[length > 0.0])) if np.any(length > 0.0) else 1.0
+    return np.sort(columns[length <= _TOWERING * usual])
 
 
 def _normal_parameters(prior: ResolvedPrior, reduced: NDArray[np.intp]) -> tuple[Array, Array]:

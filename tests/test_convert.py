@@ -538,7 +538,8 @@ def test_scores_are_derivatives_of_the_own_objective(mix):
 
 def test_the_zero_set_of_an_l1_optimum_is_exact_and_its_condition_holds():
     found = bl.convert(source="sklearn", C=0.02, l1_ratio=1.0, to="spark", design=PLAIN)
-    assert found.prior is None
+    assert [term.family for term in found.prior.terms] == ["flat", "laplace"]
+    np.testing.assert_array_equal(found.prior.terms[1].parameters["scale"], 0.02)
     assert found.proof.certified
     assert (found.proof.optimum == 0.0).any()
 

@@ -432,3 +432,14 @@ def test_the_array_given_is_not_written_to(data):
     f = fit(bl.Design.from_arrays(X, y, trials=trials, weights=weights, offset=offset))
     f.predict(), f.cov_params("robust"), f.summary()
     np.testing.assert_array_equal(X, data[0])
+
+
+def test_sparse_columns_that_hold_nearly_all_the_weight_keep_their_digits(rng):
+    # Stored in a tenth of the rows, which have all the weight but 1e-9: centring by subtraction would lose the digits.
+    n = 400
+    X = np.zeros((n, 30))
+    X[:40, 0] = 50.0 + rng.standard_normal(40)
+    X[np.arange(n), 1 + rng.integers(0, 29, n)] = 1.0
+    y, weights = rng.integers(0, 2, n).astype(float), np.where(np.arange(n) < 40, 1.0, 1e-9)
+    dense, sparse = (bl.Design.from_arrays(made, y, weights=weights) for made in (X, sp.csr_array(X)))
+    assert_same_fit(fit(dense, bl.Normal(2.0)), fit(sparse, bl.Normal(2.0)), rtol=1e-7)

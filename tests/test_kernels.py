@@ -131,6 +131,15 @@ def test_the_compiled_terms_are_numpys_everywhere(rng):
     np.testing.assert_allclose(out[2], (successes + failures) * terms.variance, rtol=3e-15, atol=1e-300)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_stays_so_and_breaks_nothing(value, rng):
+    X, center, slopes, start, successes, failures, offset, first = dense_arguments(rng)["expand"]
+    offset[7] = value
+    for name, arguments in (("slope", ()), ("expand", (first,))):
+        found = kernel(name, True)(X, center, slopes, start, successes, failures, offset, *arguments)
+        assert not np.isfinite(found[0])
+
+
 def test_a_matrix_that_is_not_positive_definite_has_no_factor(rng):
     A = rng.standard_normal((30, 30))
     for compiled in (True, False):

@@ -185,6 +185,17 @@ def test_flat_columns_of_a_wide_design_are_carried_along(rng):
     np.testing.assert_allclose(sds(wide), sds(plain), rtol=1e-7)
 
 
+@pytest.mark.parametrize("size", [1e3, 1e6, 1e10])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_column_that_towers_above_the_rest_keeps_its_digits(size, intercept, rng):
+    X, y = simulated(rng, 40, 70)
+    X[:, 5] *= size
+    made = target(X, y, bl.Normal(1.0), intercept=intercept)
+    plain, wide = (find_mode(made, road=road, tol=1e-9) for road in (Road.NEWTON, None))
+    assert wide.road is Road.WIDE and apart(plain, wide) < 1e-8
+    np.testing.assert_allclose(sds(wide), sds(plain), rtol=1e-7)
+
+
 def test_a_wide_design_that_a_flat_column_separates_has_no_mode(rng):
     X, y = simulated(rng, 20, 50)
     X[:, 3] = 2 * y - 1

@@ -33,7 +33,8 @@ _SQRT2_LESS_1 = 0.41421356237309503
 def _exp_minus(size: Array, out: Array) -> None:
     """``exp(-|size|)`` as 2^-k exp(-r) with |r| <= log(2) / 2, where the Taylor polynomial is good to an ulp."""
     for i in range(size.size):
-        x = min(abs(size[i]), _FARTHEST)
+        x = abs(size[i])
+        x = x if x < _FARTHEST else _FARTHEST  # a NaN too: it must not become a place in a table
         k = np.int32(x * _LOG2E + 0.5)
         r = (k * _LN2_HIGH - x) + k * _LN2_LOW
         s = 1.0 / 6227020800.0
@@ -93,6 +94,8 @@ def log_odds_terms(eta: Array, successes: Array, failures: Array, out: Array) ->
         complement[i] = far if eta[i] >= 0.0 else near
     for i in range(n):
         density[i] = -successes[i] * (shared[i] - min(eta[i], 0.0)) - failures[i] * (shared[i] + max(eta[i], 0.0))
+    for i in range(n):
+        density[i] += 0.0 * eta[i]  # what is not finite says so
     for i in range(n):
         residual[i] = successes[i] * complement[i] - failures[i] * mu[i]
     for i in range(n):

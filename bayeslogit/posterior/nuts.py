@@ -116,11 +116,27 @@ def _variable(term: PriorTerm, name: str, *, dims: str | None = None, scalar: bo
     make = {
         "flat": lambda: pm.Flat(name, **shape),
         "normal": lambda: pm.Normal(name, mu=parameters["mean"], sigma=parameters["scale"], **shape),
+        "laplace": lambda: pm.Laplace(name, mu=parameters["mean"], b=parameters["scale"], **shape),
+        "elastic_net": lambda: _elastic_net(name, parameters, shape),
+        "student_t": lambda: pm.StudentT(
+            name, nu=parameters["df"], mu=parameters["mean"], sigma=parameters["scale"], **shape
+        ),
+        "cauchy": lambda: pm.Cauchy(name, alpha=parameters["mean"], beta=parameters["scale"], **shape),
         "multivariate_normal": lambda: pm.MvNormal(name, mu=parameters["mean"], tau=parameters["precision"], **shape),
     }
     if term.family not in make:
         raise PriorError(f"PyMC has no translation for the prior family {term.family!r}.")
     return make[term.family]()
+
+
+def _elastic_net(name: str, parameters: dict[str, Any], shape: dict[str, Any]) -> Any:
+    """PyMC has no such density: a flat variable and a potential, without its normalising constant."""
+    import pymc as pm
+
+    variable = pm.Flat(name, **shape)
+    away = variable - parameters["mean"]
+    pm.Potential(f"{name}_penalty", -(parameters["l1"] * abs(away) + 0.5 * parameters["l2"] * away**2).sum())
+    return variable
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,10 @@ class DenseRows:
         """The same rows with the centring and the intercept carried out: a copy, for small data."""
         return DenseRows(np.asfortranarray(self.toarray()), False)
 
+    def weighing(self, count: Array) -> DenseRows:
+        """The same rows."""
+        return self
+
     def restricted(self, picked: NDArray[np.intp]) -> DenseRows:
         """Some slope columns, a copy."""
         return replace(self, X=np.ascontiguousarray(self.X[:, picked]))
@@ -154,12 +158,13 @@ class SparseRows:
     compiled: bool = False
 
     @classmethod
-    def of(cls, csr: Any, intercept: bool) -> SparseRows:
-        """From a canonical SciPy CSR matrix."""
+    def of(cls, csr: Any, intercept: bool, count: Array | None = None) -> SparseRows:
+        """From a canonical SciPy CSR matrix; ``count`` says how much each row weighs."""
         n, k = csr.shape
         per_row = np.diff(csr.indptr).astype(np.float64)
         packed = _PAIR_COST * float(per_row @ per_row) > n * float(k) ** 2
-        dense = np.bincount(csr.indices, minlength=k) > _FULL * n
+        weight = np.ones(n) if count is None else count
+        dense = np.bincount(csr.indices, np.repeat(weight, np.diff(csr.indptr)), minlength=k) > _FULL * weight.sum()
         if packed or not dense.any():
             nothing = np.empty((n, 0), dtype=csr.dtype)
             return cls(nothing, csr.data, csr.indices, csr.indptr, np.arange(k), intercept, packed)
@@ -191,6 +196,10 @@ class SparseRows:
         columns = self.columns_of_csr(picked)
         rows = SparseRows.of(csr_array(columns), self.intercept)
         return DenseRows(rows.toarray()[:, int(self.intercept) :], self.intercept) if rows.packed else rows
+
+    def weighing(self, count: Array) -> SparseRows:
+        """The same rows, with columns kept dense that are stored in most of the weight."""
+        return SparseRows.of(self.columns_of_csr(np.arange(self.order.size)), self.intercept, count)
 
     def columns_of_csr(self, picked: NDArray[np.intp]) -> Any:
         """Some slope columns, compressed."""

@@ -82,6 +82,12 @@ class MemorySource:
     block_rows: int | None = None
     loops: bool | None = None
 
+    @classmethod
+    def weighed(cls, X: Rows, y: Array, trials: Array, weights: Array, offset: Array) -> MemorySource:
+        """Rows as they were given, told how much each weighs."""
+        count = weights * trials
+        return cls(X.weighing(count) if np.any(count != 1.0) else X, y, trials, weights, offset)
+
     @property
     def n_rows(self) -> int:
         return self.X.shape[0]
