@@ -47,7 +47,10 @@ Formula = Annotated[str, typer.Option(help="The model, such as 'switch ~ arsenic
 PriorText = Annotated[
     str | None,
     typer.Option(
-        "--prior", help="flat, normal:SCALE, or preset:rstanarm. Default: preset:rstanarm.", show_default=False
+        "--prior",
+        help="flat, normal:SCALE, laplace:SCALE, elasticnet:L1,L2, student_t:DF,SCALE, cauchy:SCALE, or "
+        "preset:rstanarm (the default).",
+        show_default=False,
     ),
 ]
 PriorFor = Annotated[

@@ -20,6 +20,8 @@ from bayeslogit.logistic import log_odds_terms
 
 Array = NDArray[np.float64]
 Values = NDArray[Any]
+# Numbers from which on the threads of a BLAS pay; below, routines that wake them anyway are kept away from.
+THREADS_PAY = 1 << 16
 
 
 def kernel(name: str, compiled: bool) -> Callable[..., Any]:
@@ -51,8 +53,23 @@ def _twin_score(X: Values, center: Array | None, residual: Array) -> Array:
 
 
 def _twin_information(X: Values, center: Array | None, weight: Array, first: int) -> Array:
-    root = _rows(X, center, first) * np.sqrt(weight)[:, None]
-    result: Array = root.T @ root
+    rows = _rows(X, center, first)
+    return _weighted_products(rows, weight)
+
+
+def own_products(half: Array) -> Array:
+    """``half' half``.
+
+    Of a copy when it is small: NumPy hands a matrix times itself to a routine that wakes every thread of the BLAS for
+    the smallest of them, and they take ten times as long when the cores are busy.
+    """
+    result: Array = (half.T.copy() if half.size < THREADS_PAY else half.T) @ half
+    return result
+
+
+def _weighted_products(rows: Array, weight: Array) -> Array:
+    products = rows.T @ (rows * weight[:, None])
+    result: Array = 0.5 * (products + products.T)
     return result
 
 
@@ -155,9 +172,9 @@ def _twin_expand(
     eta = rows[:, first:] @ slopes
     eta += start + offset if start else offset
     terms = log_odds_terms(eta, successes, failures)
-    root = rows * np.sqrt((successes + failures) * terms.variance)[:, None]
     score = terms.residual @ rows[:, first:]
-    return float(terms.log_density.sum()), float(terms.residual.sum()), score, root.T @ root
+    information = _weighted_products(rows, (successes + failures) * terms.variance)
+    return float(terms.log_density.sum()), float(terms.residual.sum()), score, information
 
 
 def _twin_moments(X: Values, count: Array) -> tuple[Array, Array, Array, Array]:

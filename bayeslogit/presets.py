@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bayeslogit._priors import Columns, Flat, Normal, Prior
+from bayeslogit._priors import Cauchy, Columns, ElasticNet, Flat, Laplace, Normal, Prior, StudentT
 from bayeslogit.errors import PriorError
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 
@@ -91,7 +91,15 @@ def _few(design: Columns) -> tuple[str, ...]:
 
 PRESETS: dict[str, Callable[[Columns], ResolvedPrior]] = {"rstanarm": _rstanarm}
 
-_FAMILIES: dict[str, tuple[Callable[..., Prior], int, int]] = {"flat": (Flat, 0, 0), "normal": (Normal, 1, 1)}
+# Family to what makes it, and how few and many numbers it takes; positions are those of the families' own arguments.
+_FAMILIES: dict[str, tuple[Callable[..., Prior], int, int]] = {
+    "flat": (Flat, 0, 0),
+    "normal": (Normal, 1, 1),
+    "laplace": (Laplace, 1, 1),
+    "elasticnet": (lambda l1, l2: ElasticNet(l1=l1, l2=l2), 2, 2),
+    "student_t": (StudentT, 2, 2),
+    "cauchy": (Cauchy, 1, 1),
+}
 
 
 def parse_prior(text: str) -> Prior:

@@ -93,6 +93,14 @@ class ResolvedPrior:
             mask[list(term.columns)] = not term.proper
         return mask
 
+    @property
+    def gaussian(self) -> NDArray[np.bool_]:
+        """Which coefficients have a normal prior or none; shape (p,). Others have no share of the precision."""
+        mask = np.ones(len(self.columns), dtype=bool)
+        for term in self.terms:
+            mask[list(term.columns)] = term.family in ("flat", "normal", "multivariate_normal")
+        return mask
+
     def log_density(self, beta: Array) -> float:
         """Normalised log prior density at ``beta``; flat columns contribute 0."""
         return sum(term.log_density(beta) for term in self.terms)

@@ -146,8 +146,13 @@ class Fit:
 
     @cached_property
     def prior_share(self) -> pd.Series[float]:
-        """Posterior variance as a share of prior variance: 0 is all data, 1 is all prior."""
-        return frames.series(prior_share(self.posterior.sd, self.prior.variance()), self.columns, "prior_share")
+        """Posterior variance as a share of prior variance: 0 is all data, 1 is all prior; NaN unless that is normal."""
+        return frames.series(self._share, self.columns, "prior_share")
+
+    @property
+    def _share(self) -> Array:
+        share = prior_share(self.posterior.sd, self.prior.variance())
+        return np.where(self.prior.gaussian, share, np.nan)
 
     # --- covariances and intervals -------------------------------------------------------------------------------
 
@@ -232,8 +237,8 @@ class Fit:
 
     def _coefficients(self, prob: float) -> Coefficients:
         lower, upper = self._interval(prob, self.posterior.sd)
-        share = prior_share(self.posterior.sd, self.prior.variance())
-        return Coefficients(self.columns, self._estimate, self.posterior.sd, lower, upper, self.prior.labels(), share)
+        labels = self.prior.labels()
+        return Coefficients(self.columns, self._estimate, self.posterior.sd, lower, upper, labels, self._share)
 
     def _header(self, prob: float) -> tuple[str, ...]:
         f = self.facts

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dtrtri
 
-from bayeslogit.kernels import kernel
+from bayeslogit.kernels import THREADS_PAY, kernel, own_products
 
 Array = NDArray[np.float64]
 
@@ -63,6 +63,10 @@ class Factor:
 
     def whiten_rows(self, rows: Array) -> Array:
         """``Z`` with ``Z'Z = A H^-1 A'`` for rows A, shape (p, k)."""
+        if rows.size < THREADS_PAY:
+            half, _ = dtrtri(self.R)
+            small: Array = ((rows / self.scale) @ half).T
+            return small
         result: Array = solve_triangular(self.R, (rows / self.scale).T, trans="T", check_finite=False)
         return result
 
@@ -76,7 +80,7 @@ class Factor:
     def inverse(self) -> Array:
         """``H^-1``, shape (p, p)."""
         half = solve_triangular(self.R, np.eye(self.scale.size), check_finite=False) / self.scale[:, None]
-        return half @ half.T
+        return own_products(half.T)
 
     def coordinate_variances(self) -> Array:
         """The diagonal of ``H^-1``, shape (p,): squared lengths of the rows of R^-1."""

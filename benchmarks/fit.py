@@ -336,7 +336,8 @@ def write(lines: list[Line], words: list[str]) -> None:
         f"# The mode and its covariance, {date.today():%d %B %Y}\n\nMade by `make bench` ({machine}; "
         f"Python {platform.python_version()}, NumPy {np.__version__}). Median of interleaved runs. Each peer at its "
         f"loosest "
-        f'tolerance within {ERROR:g} posterior sds of the mode; "times ours" is its time over ours in the same run; ours includes the whole covariance (wide: every sd); '
+        f'tolerance within {ERROR:g} posterior sds of the mode; "times ours" is its time over ours in the '
+        "same run, and ours includes the whole covariance (wide designs: every sd); "
         '"Heq" is the time of one NumPy gradient and X\'WX.\n\n'
         f"{table(lines)}\n\n## What was done\n\n{notes}\n\n## Besides\n\n"
         + "\n".join(f"- {each}" for each in words)

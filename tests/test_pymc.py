@@ -21,6 +21,9 @@ PRIORS = {
     "normal": bl.Normal(0.7, mean=0.3),
     "rstanarm": "rstanarm",
     "mixed": bl.priors(bl.Normal(2.0), intercept=bl.Normal(3.0), terms={"x2": bl.Flat()}),
+    "laplace": bl.Laplace(0.4, mean=0.2),
+    "heavy": bl.priors(bl.StudentT(3, 1.5), intercept=bl.Cauchy(2.0, mean=0.5)),
+    "kinks": bl.priors(bl.ElasticNet(l1=2.0, l2=0.5), intercept=bl.Laplace(1.0), terms={"x2": bl.Laplace(0.3)}),
     "joint": JOINT,
     "joint slopes": bl.MultivariateNormal(mean=[0.0, 1.0], cov=np.eye(2), columns=("x2", "x1")),
 }

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from bayeslogit.errors import FitError
+from bayeslogit.kernels import own_products
 from bayeslogit.mode import Mode
 from bayeslogit.sources.matrix import Rows
 from bayeslogit.steps import Factor
@@ -89,12 +90,12 @@ class LaplacePosterior:
         if self.subspace is None and (picked is None or self.mean.size <= _WHOLE):
             # Not by the inverse: the intercept's row would cancel where columns are nearly collinear.
             half = self.factor.whiten_rows(self.functions(range(self.mean.size)))
-            full: Array = half.T @ half
+            full = own_products(half)
             return full if picked is None else full[np.ix_(picked, picked)]
         functions = self.functions(range(self.mean.size) if picked is None else picked)
         half = self.factor.whiten_rows(self.project(functions))
         across = 0.0 if self.subspace is None else self.subspace.outside(functions)
-        result: Array = half.T @ half + across
+        result: Array = own_products(half) + across
         return result
 
     def project(self, functions: Array) -> Array:
