@@ -145,7 +145,8 @@ def _frame_names(X: Any) -> list[str] | None:
 
 def _named_columns(new: Any) -> Mapping[str, Any] | None:
     names = _frame_names(new)
-    return None if names is None else {name: np.asarray(new[name]) for name in names}
+    # Names as text, whatever the frame calls its columns.
+    return None if names is None else {name: np.asarray(new[key]) for name, key in zip(names, new.columns, strict=True)}
 
 
 def _dense(X: Any, what: str) -> NDArray[Any]:

@@ -20,8 +20,9 @@ from bayeslogit.target import Coordinates, LogPosterior
 Array = NDArray[np.float64]
 _COLUMNS_AT_ONCE = 1024
 _EPS = float(np.finfo(np.float64).eps)
-# Rounding of the Gram matrix, against the unit precision of the prior, up to which it stands for the rows themselves.
-_GRAM_NOISE = 1e-9
+# The Gram matrix stands for the rows where its rounding is this small against the unit precision of the prior, and no
+# direction is this small against the largest.
+_GRAM_NOISE = 1e-7
 _TOWERING = 30.0
 
 
@@ -208,9 +209,11 @@ def _left_singular(scaled: Callable[[int], Iterator[tuple[slice, Array]]], n: in
     for _, A in scaled(_COLUMNS_AT_ONCE):
         K += A @ A.T
     squares, U = eigh(K, check_finite=False)
-    if _EPS * squares[-1] <= _GRAM_NOISE:
-        # Directions that move the information by less than 1e-14 of the prior's are the prior's.
-        seen = squares > max(1e-14, n * _EPS * squares[-1])
+    # Rows about their mean have one direction of nothing; any other that is small is a direction all the same, and
+    # moves the mode by its length times a residual.
+    seen = squares > _GRAM_NOISE * squares[-1]
+    nothing = squares[~seen] <= 10.0 * n * _EPS * squares[-1]
+    if seen.sum() >= n - 1 and nothing.all() and _EPS * squares[-1] <= 1e-2 * _GRAM_NOISE:
         return U[:, seen], np.sqrt(squares[seen])
     # The Gram matrix squares the condition number; the triangle of A' does not.
     R = np.zeros((0, n))
@@ -218,5 +221,5 @@ def _left_singular(scaled: Callable[[int], Iterator[tuple[slice, Array]]], n: in
         (R,) = qr(np.vstack([R, A.T]), mode="r", overwrite_a=True, check_finite=False)
         R = R[:n]
     _, s, Vt = svd(R, full_matrices=False, check_finite=False)
-    seen = s > max(1e-7, n * _EPS * s[0])
+    seen = s > n * _EPS * s[0]
     return Vt[seen].T, s[seen]

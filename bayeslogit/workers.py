@@ -35,7 +35,12 @@ def in_order[S, T](function: Callable[[S], T], items: Iterable[S]) -> Iterator[T
     pool, waiting = _pool(size), deque[Future[T]]()
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
+            try:
+                waiting.append(pool.submit(function, item))
+            except RuntimeError:  # the interpreter is ending, and this thread outlives the pool
+                while waiting:
+                    yield waiting.popleft().result()
+                yield function(item)
             if len(waiting) > size + 1:
                 yield waiting.popleft().result()
         while waiting:

@@ -419,3 +419,9 @@ def test_the_names_of_arrays_leave_the_intercept_its_own():
     X, y = [[3.0, 1.0], [1.0, 2.0], [4.0, 3.0], [1.0, 4.0]], [0, 1, 0, 1]
     with pytest.raises(bl.DataError, match="names: 'Intercept' stands for the column of ones; give another name"):
         bl.Design.from_arrays(X, y, names=["Intercept", "x"], intercept=False)
+
+
+def test_a_frame_whose_columns_are_numbers_is_predicted_by_name(rng):
+    frame = pd.DataFrame(rng.standard_normal((30, 2)))
+    fit = bl.fit(bl.Design.from_arrays(frame, np.arange(30) % 2))
+    pd.testing.assert_frame_equal(fit.predict(frame[[1, 0]]), fit.predict(frame), check_exact=True)

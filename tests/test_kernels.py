@@ -245,6 +245,19 @@ def test_omp_num_threads_lowers_the_number_of_threads(value, most, monkeypatch):
     assert 1 <= workers.threads() <= most
 
 
+def test_a_thread_that_outlives_the_main_one_ends_its_work():
+    code = (
+        "import threading, time\n"
+        "from bayeslogit import workers; workers.threads = lambda: 2\n"
+        "def late():\n"
+        "    time.sleep(0.5)\n"
+        "    assert list(workers.in_order(abs, range(9))) == list(range(9)); print('done', flush=True)\n"
+        "threading.Thread(target=late).start()\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    assert ran.stdout == "done\n" and not ran.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_gets_a_pool_of_its_own():
     code = (

@@ -185,6 +185,18 @@ def test_flat_columns_of_a_wide_design_are_carried_along(rng):
     np.testing.assert_allclose(sds(wide), sds(plain), rtol=1e-7)
 
 
+@pytest.mark.parametrize("small", [1e-2, 1e-4, 1e-6])
+def test_a_short_direction_still_moves_the_mode(small, rng):
+    # Two rows that differ by little, and a prior that is wide: their difference is a short direction of the span.
+    X, y = simulated(rng, 30, 45)
+    X[1] = X[0] + small * rng.standard_normal(45)
+    y[:2] = [0.0, 1.0]
+    made = target(X, y, bl.Normal(300.0), intercept=False)
+    plain, wide = (find_mode(made, road=road, tol=1e-9) for road in (Road.NEWTON, None))
+    assert wide.road is Road.WIDE and apart(plain, wide) < 1e-7
+    np.testing.assert_allclose(sds(wide), sds(plain), rtol=1e-6)
+
+
 @pytest.mark.parametrize("size", [1e3, 1e6, 1e10])
 @pytest.mark.parametrize("intercept", [True, False])
 def test_a_column_that_towers_above_the_rest_keeps_its_digits(size, intercept, rng):
