@@ -188,7 +188,7 @@ class Design:
             if values is not None
         }
         outcome = outcome_of_array(by_label("y", y, index), n, trials=vectors.get("trials"), event=event)
-        w, shift = vectors.get("weights", np.ones(n)), vectors.get("offset", np.zeros(n))
+        w, shift = vectors.get("weights", np.broadcast_to(1.0, n)), vectors.get("offset", np.zeros(n))
         source = MemorySource.weighed(rows, outcome.y, outcome.trials, w, shift)
         spec = ArraySpec(labels, intercept, outcome.event, outcome.other)
         design = cls(spec.columns, source, spec, provenance, offset is not None, notes=outcome.notes, index=index)
@@ -233,6 +233,8 @@ class Design:
 
     def outcome_arrays(self) -> tuple[Array, Array, Array]:
         """Successes, trials and weights of every row, each shape (n,)."""
+        if isinstance(self.source, MemorySource):
+            return self.source.y, self.source.trials, self.source.weights
         blocks = list(self.source.blocks())
         y, trials, weights = (np.concatenate([getattr(b, key) for b in blocks]) for key in ("y", "trials", "weights"))
         return y, trials, weights

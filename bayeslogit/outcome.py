@@ -110,11 +110,11 @@ def decode_outcome(
         raise DataError(f"Outcome {name!r} must be one column; it has shape {array.shape}.")
     if trials is not None:
         return _counts(name, array, trials, event, rows)
-    ones = np.ones(array.size)
+    ones = np.broadcast_to(1.0, array.size)  # one number, however many rows
     if array.dtype == bool or (array.dtype == object and all(isinstance(v, bool | np.bool_) for v in array)):
         if event is None:
             notes = _order_note(name, categories)
-            return Outcome(array.astype(np.float64), ones, "True", "False", notes)
+            return Outcome(array.astype(np.float64, copy=False), ones, "True", "False", notes)
         array = array.astype(bool)
     if event is None and np.issubdtype(array.dtype, np.number):
         if np.iscomplexobj(array) or not np.all(np.isfinite(array)):
@@ -125,7 +125,7 @@ def decode_outcome(
                 "give numbers of successes, and the trials as trials=."
             )
         if np.isin(array, (0, 1)).all():
-            return Outcome(array.astype(np.float64), ones, notes=_order_note(name, categories))
+            return Outcome(array.astype(np.float64, copy=False), ones, notes=_order_note(name, categories))
     levels = _levels(name, array, categories, event)
     if len(levels) == 1 and event is not None:
         return _one_class(name, array, levels[0], event, categories)

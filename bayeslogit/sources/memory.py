@@ -120,6 +120,8 @@ class MemorySource:
     @cached_property
     def counts(self) -> tuple[Array, Array]:
         """Weighted successes and failures of every row."""
+        if np.all(self.weights == 1.0):
+            return self.y, self.trials - self.y
         return self.weights * self.y, self.weights * (self.trials - self.y)
 
     def blocks(self) -> Iterator[Block]:
