@@ -11,11 +11,11 @@ from bayeslogit.families import Columns as Columns
 from bayeslogit.families import ElasticNet as ElasticNet
 from bayeslogit.families import Flat as Flat
 from bayeslogit.families import Laplace as Laplace
-from bayeslogit.families import MultivariateNormal as MultivariateNormal
 from bayeslogit.families import Normal as Normal
 from bayeslogit.families import Prior as Prior
 from bayeslogit.families import StudentT as StudentT
 from bayeslogit.families import known
+from bayeslogit.families_joint import MultivariateNormal as MultivariateNormal
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 
 

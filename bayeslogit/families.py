@@ -5,14 +5,14 @@ Nothing here knows data. ``resolve`` turns a prior into a `ResolvedPrior` agains
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from bayeslogit.arguments import finite, positive
 from bayeslogit.errors import PriorError
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 
@@ -74,8 +74,8 @@ class _LocationScale(Prior):
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        object.__setattr__(self, "scale", _positive(name, "scale", self.scale))
-        object.__setattr__(self, "mean", _finite(name, "mean", self.mean))
+        object.__setattr__(self, "scale", positive(name, "scale", self.scale))
+        object.__setattr__(self, "mean", finite(name, "mean", self.mean))
 
     def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
         k = len(columns)
@@ -148,13 +148,13 @@ class ElasticNet(Prior):
 
     def __post_init__(self) -> None:
         for name in ("l1", "l2"):
-            rate = _finite("ElasticNet", name, getattr(self, name))
+            rate = finite("ElasticNet", name, getattr(self, name))
             if not (rate == 0.0 or 1e-150 < rate < 1e150):
                 raise PriorError(f"ElasticNet({name}={rate!r}): a rate is zero or positive, at most 1e150.")
             object.__setattr__(self, name, rate)
         if self.l1 == 0.0 and self.l2 == 0.0:
             raise PriorError("ElasticNet(l1=0, l2=0) is no prior at all: use bayeslogit.Flat().")
-        object.__setattr__(self, "mean", _finite("ElasticNet", "mean", self.mean))
+        object.__setattr__(self, "mean", finite("ElasticNet", "mean", self.mean))
 
     def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
         k = len(columns)
@@ -192,9 +192,9 @@ class StudentT(Prior):
     mean: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "df", _positive("StudentT", "df", self.df))
-        object.__setattr__(self, "scale", _positive("StudentT", "scale", self.scale))
-        object.__setattr__(self, "mean", _finite("StudentT", "mean", self.mean))
+        object.__setattr__(self, "df", positive("StudentT", "df", self.df))
+        object.__setattr__(self, "scale", positive("StudentT", "scale", self.scale))
+        object.__setattr__(self, "mean", finite("StudentT", "mean", self.mean))
 
     def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
         k = len(columns)
@@ -225,88 +225,6 @@ class Cauchy(_LocationScale):
     family: ClassVar[str] = "cauchy"
 
 
-@dataclass(frozen=True, eq=False)
-class MultivariateNormal(Prior):
-    """Gaussian prior on several coefficients at once.
-
-    Parameters
-    ----------
-    mean : array_like, shape (k,)
-        Centre, log-odds per unit of each column.
-    cov, precision : array_like, shape (k, k)
-        Exactly one of them: symmetric and positive definite.
-    columns : sequence of str, optional
-        The design columns, in the order of ``mean``; matched by name. May name "Intercept". Needed unless the prior is
-        assigned to one term, whose columns it then takes in the order of the design.
-
-    Raises
-    ------
-    PriorError
-        If shapes disagree, the matrix is not symmetric positive definite, or names repeat.
-    """
-
-    mean: Array = field(kw_only=True)
-    cov: Array | None = field(default=None, kw_only=True)
-    precision: Array | None = field(default=None, kw_only=True)
-    columns: tuple[str, ...] | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        mean = _vector("MultivariateNormal", "mean", self.mean)
-        if (self.cov is None) == (self.precision is None):
-            raise PriorError("MultivariateNormal: give exactly one of cov= and precision=.")
-        name = "cov" if self.precision is None else "precision"
-        given = self.cov if self.precision is None else self.precision
-        assert given is not None
-        matrix = _positive_definite("MultivariateNormal", name, given, mean.size)
-        object.__setattr__(self, "mean", mean)
-        object.__setattr__(self, name, matrix)
-        if self.columns is not None:
-            names = tuple(self.columns)
-            if len(names) != mean.size or len(set(names)) != len(names):
-                raise PriorError(
-                    f"MultivariateNormal: columns={list(names)!r} must be {mean.size} different names, one a mean."
-                )
-            object.__setattr__(self, "columns", names)
-
-    def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
-        order = np.arange(len(columns))
-        if self.columns is not None:
-            if set(self.columns) != set(names):
-                raise PriorError(
-                    f"MultivariateNormal names the columns {listed(self.columns)}, "
-                    f"but it was assigned to {listed(names)}."
-                )
-            order = np.array([self.columns.index(name) for name in names], dtype=int)
-        elif len(columns) != self.mean.size:
-            raise PriorError(
-                f"MultivariateNormal has {self.mean.size} means, but it was assigned to {len(columns)} columns "
-                f"({listed(names)}); give columns=."
-            )
-        precision = self.precision if self.precision is not None else _inverse(self.cov)
-        parameters = {"mean": self.mean[order], "precision": precision[np.ix_(order, order)]}
-        return PriorTerm("multivariate_normal", columns, parameters)
-
-    def resolve(self, design: Columns) -> ResolvedPrior:
-        """Alone it must name every slope, and may name the intercept; anything left out would be flat in silence."""
-        if self.columns is None:
-            raise PriorError("MultivariateNormal as the whole prior needs columns=, so that it is matched by name.")
-        known(self.columns, design, "MultivariateNormal")
-        slopes = [name for name in design.columns if not (design.has_intercept and name == design.columns[0])]
-        missing = [name for name in slopes if name not in self.columns]
-        if missing:
-            raise PriorError(
-                f"MultivariateNormal as the whole prior must name every slope; it leaves out {listed(missing)}. "
-                "Use bayeslogit.priors(default=..., terms={...}) to give the others a prior of their own."
-            )
-        covered = tuple(j for j, name in enumerate(design.columns) if name in self.columns)
-        terms = [self.on(covered, tuple(design.columns[j] for j in covered))]
-        terms += [PriorTerm("flat", (j,)) for j in range(len(design.columns)) if j not in covered]
-        return ResolvedPrior(tuple(design.columns), tuple(terms), f"MultivariateNormal on {len(covered)} columns")
-
-    def __repr__(self) -> str:
-        return f"MultivariateNormal(mean={np.array2string(self.mean, precision=3)}, columns={self.columns})"
-
-
 def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
     shown = ", ".join(str(name) for name in names[:8])
@@ -323,69 +241,5 @@ def known(keys: Sequence[str], design: Columns, where: str) -> None:
         )
 
 
-def _finite(family: str, name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number):
-        raise PriorError(f"{family}({name}={value!r}): {name} must be a finite number.")
-    return number
-
-
-def _positive(family: str, name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, bool) or not (math.isfinite(number) and number > 0.0):
-        raise PriorError(
-            f"{family}({name}={value!r}): {name} must be a positive finite number, in log-odds per unit of the column. "
-            "For no prior at all use bayeslogit.Flat()."
-        )
-    # 1 / scale^2 and its logarithm must stay representable.
-    if not 1e-150 < number < 1e150:
-        raise PriorError(f"{family}({name}={value!r}): {name} must lie between 1e-150 and 1e150; rescale the column.")
-    return number
-
-
 def _mean(value: float) -> str:
     return "" if value == 0.0 else f", mean={value:g}"
-
-
-def _vector(family: str, name: str, value: ArrayLike) -> Array:
-    try:
-        vector = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise PriorError(f"{family}({name}=...): {name} must be numbers.") from None
-    if vector.ndim != 1 or not np.all(np.isfinite(vector)):
-        raise PriorError(f"{family}({name}=...): {name} must be a vector of finite numbers, shape (k,).")
-    return vector
-
-
-def _positive_definite(family: str, name: str, value: ArrayLike, size: int) -> Array:
-    try:
-        matrix = np.atleast_2d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise PriorError(f"{family}({name}=...): {name} must be a matrix of numbers.") from None
-    if matrix.shape != (size, size):
-        raise PriorError(f"{family}({name}=...): {name} has shape {matrix.shape}, the mean needs ({size}, {size}).")
-    if not np.all(np.isfinite(matrix)):
-        raise PriorError(f"{family}({name}=...): {name} has values that are not finite.")
-    scale = np.sqrt(np.abs(np.diag(matrix)))
-    if not np.all(np.abs(matrix - matrix.T) <= 1e-10 * np.outer(scale, scale)):
-        raise PriorError(f"{family}({name}=...): {name} is not symmetric.")
-    try:
-        np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        smallest = float(np.linalg.eigvalsh(matrix)[0])
-        raise PriorError(
-            f"{family}({name}=...): {name} is not positive definite (smallest eigenvalue {smallest:.3g})."
-        ) from None
-    return 0.5 * (matrix + matrix.T)
-
-
-def _inverse(matrix: Array | None) -> Array:
-    assert matrix is not None
-    inverse: Array = np.linalg.inv(matrix)
-    return 0.5 * (inverse + inverse.T)

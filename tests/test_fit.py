@@ -254,7 +254,7 @@ def test_no_warning_and_the_same_numbers_twice(wells):
 
 
 def test_a_huge_covariance_is_refused_with_its_size(fit, monkeypatch):
-    monkeypatch.setattr("bayeslogit.results._MOST_COLUMNS", 2)
+    monkeypatch.setattr("bayeslogit.estimates._MOST_COLUMNS", 2)
     with pytest.raises(bl.ArgumentError, match=r"covariance of 3 columns takes .* GB.*terms="):
         fit.cov_params()
     part = fit.cov_params(terms=["arsenic", "dist100"])

@@ -50,17 +50,17 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "arrays",
         ),
         *("formula_guard", "coding", "factors", "formula", "design"),
-        *("resolved", "families", "_priors", "presets", "datasets", "datasets._facts"),
+        *("resolved", "arguments", "families", "families_joint", "_priors", "presets", "datasets", "datasets._facts"),
         *("checks", "penalties", "rules", "rules_libraries", "rules_statsmodels", "rules_own", "conventions"),
     ),
-    ("target", "facts"),
+    ("expansion", "coordinates", "prior_target", "target", "facts"),
     (
         *("separation", "steps", "existence", "subspace", "mode", "newton", "proximal", "working_set"),
         *("quasi_newton", "subsample", "wide", "solve"),
     ),
     ("diagnostics", "posterior", "posterior.laplace", "posterior.covariances", "posterior.nuts"),
     ("predict", "summary", "calibration", "proof", "_convert"),
-    ("frames", "new_rows", "storage", "fit_record", "results", "_fit"),
+    ("frames", "new_rows", "storage", "fit_record", "estimates", "results", "_fit"),
     ("estimator", "render", "_report", "cli", "__main__"),
 )
 

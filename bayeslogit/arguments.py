@@ -1,0 +1,82 @@
+"""Checked numbers for the constructors of priors: finite, positive, vectors, covariances; errors name the argument."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bayeslogit.errors import PriorError
+
+Array = NDArray[np.float64]
+
+
+def finite(family: str, name: str, value: Any) -> float:
+    """A finite number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise PriorError(f"{family}({name}={value!r}): {name} must be a finite number.")
+    return number
+
+
+def positive(family: str, name: str, value: Any) -> float:
+    """A positive finite number, small and large enough to be squared and inverted."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not (math.isfinite(number) and number > 0.0):
+        raise PriorError(
+            f"{family}({name}={value!r}): {name} must be a positive finite number, in log-odds per unit of the column. "
+            "For no prior at all use bayeslogit.Flat()."
+        )
+    # 1 / scale^2 and its logarithm must stay representable.
+    if not 1e-150 < number < 1e150:
+        raise PriorError(f"{family}({name}={value!r}): {name} must lie between 1e-150 and 1e150; rescale the column.")
+    return number
+
+
+def vector(family: str, name: str, value: ArrayLike) -> Array:
+    """A vector of finite numbers, shape (k,)."""
+    try:
+        values = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise PriorError(f"{family}({name}=...): {name} must be numbers.") from None
+    if values.ndim != 1 or not np.all(np.isfinite(values)):
+        raise PriorError(f"{family}({name}=...): {name} must be a vector of finite numbers, shape (k,).")
+    return values
+
+
+def positive_definite(family: str, name: str, value: ArrayLike, size: int) -> Array:
+    """A symmetric positive definite matrix, shape (size, size)."""
+    try:
+        matrix = np.atleast_2d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise PriorError(f"{family}({name}=...): {name} must be a matrix of numbers.") from None
+    if matrix.shape != (size, size):
+        raise PriorError(f"{family}({name}=...): {name} has shape {matrix.shape}, the mean needs ({size}, {size}).")
+    if not np.all(np.isfinite(matrix)):
+        raise PriorError(f"{family}({name}=...): {name} has values that are not finite.")
+    scale = np.sqrt(np.abs(np.diag(matrix)))
+    if not np.all(np.abs(matrix - matrix.T) <= 1e-10 * np.outer(scale, scale)):
+        raise PriorError(f"{family}({name}=...): {name} is not symmetric.")
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        smallest = float(np.linalg.eigvalsh(matrix)[0])
+        raise PriorError(
+            f"{family}({name}=...): {name} is not positive definite (smallest eigenvalue {smallest:.3g})."
+        ) from None
+    return 0.5 * (matrix + matrix.T)
+
+
+def inverse(matrix: Array | None) -> Array:
+    """The inverse of a covariance, made symmetric."""
+    assert matrix is not None
+    result: Array = np.linalg.inv(matrix)
+    return 0.5 * (result + result.T)

@@ -1,0 +1,223 @@
+"""What a fit says of its coefficients: estimate, sd, covariances, intervals; `Fit` adds tables and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
+
+from bayeslogit import frames
+from bayeslogit.arrays import ArraySpec
+from bayeslogit.design import Design
+from bayeslogit.diagnostics import effective_parameters, prior_share
+from bayeslogit.errors import ArgumentError, FitError
+from bayeslogit.facts import Facts
+from bayeslogit.formula import FormulaSpec
+from bayeslogit.mode import Mode, Status
+from bayeslogit.posterior.covariances import check_kind, coefficient_covariance, prior_information
+from bayeslogit.posterior.laplace import LaplacePosterior
+from bayeslogit.predict import check_prob
+from bayeslogit.resolved import ResolvedPrior
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+_MOST_COLUMNS = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """The mode of a log posterior, its Gaussian approximation, and what they rest on.
+
+    Attributes
+    ----------
+    mode : Mode
+        Where the search ended, and how.
+    posterior : LaplacePosterior
+        The Gaussian approximation at the mode.
+    prior : ResolvedPrior
+        The prior as numbers.
+    prior_is_default : bool
+        Whether the prior was the default rather than asked for.
+    spec : FormulaSpec or ArraySpec
+        How new rows are coded.
+    facts : Facts
+        Counts, names and hashes of the data.
+    notes : tuple of str
+        Everything a reader must know; they stand under every table.
+    design : Design or None
+        The data; None for a fit that was loaded from a file.
+    saved_fingerprint : str
+        `fingerprint` of a fit that was loaded from a file.
+    """
+
+    mode: Mode
+    posterior: LaplacePosterior
+    prior: ResolvedPrior
+    prior_is_default: bool
+    spec: FormulaSpec | ArraySpec
+    facts: Facts
+    notes: tuple[str, ...] = ()
+    design: Design | None = None
+    saved_fingerprint: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return self.prior.columns
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the data as fitted; it takes a pass over them, so it is worked out when it is asked for."""
+        return self.saved_fingerprint if self.design is None else self.design.fingerprint
+
+    @property
+    def status(self) -> Status:
+        """How the search ended: "converged", or why not; `mode.message` says it in a sentence."""
+        return self.mode.status
+
+    @property
+    def converged(self) -> bool:
+        return self.mode.converged
+
+    @property
+    def nobs(self) -> float:
+        """``sum w_i m_i``: observations, counting frequency weights and trials."""
+        return self.facts.nobs
+
+    @property
+    def log_binomial_constant(self) -> float:
+        """``sum w_i log C(m_i, y_i)``, left out of `log_likelihood`; add it to compare with R or statsmodels."""
+        return self.facts.log_binomial_constant
+
+    @property
+    def log_posterior(self) -> float:
+        """Log likelihood plus normalised log prior at the mode (0 for flat columns), not divided by the evidence."""
+        return self.mode.log_density
+
+    @property
+    def log_likelihood(self) -> float:
+        """At the mode, on the sum scale, without the binomial constant."""
+        return self.mode.log_density - self.prior.log_density(self.mode.beta)
+
+    @property
+    def log_evidence(self) -> float:
+        """Gaussian approximation to the log of the integral of likelihood x prior; per unit of each flat column.
+
+        NaN when the fit has no finite covariance. It is off by up to several nats when rows are few per column.
+        """
+        constant = 0.5 * len(self.columns) * float(np.log(2.0 * np.pi))
+        return self.log_posterior + constant - 0.5 * self.posterior.log_determinant
+
+    @property
+    def effective_parameters(self) -> float:
+        """``p - tr[(H+L)^-1 L]``: how many coefficients the data, not the prior, decide."""
+        factor = self.posterior.factor
+        if factor is None:
+            return float("nan")
+        return effective_parameters(factor, prior_information(self.mode, self.prior))
+
+    @cached_property
+    def params(self) -> pd.Series[float]:
+        """The mode, log-odds per unit of each column; NaN where the columns are not identified."""
+        return frames.series(self._estimate, self.columns, "mode")
+
+    @property
+    def _estimate(self) -> Array:
+        lost = self.status is Status.NOT_POSITIVE_DEFINITE
+        return np.full(len(self.columns), np.nan) if lost else self.mode.beta
+
+    @cached_property
+    def bse(self) -> pd.Series[float]:
+        """Posterior sd by the Gaussian approximation at the mode; NaN when the fit has no finite covariance."""
+        return frames.series(self.posterior.sd, self.columns, "sd")
+
+    @cached_property
+    def prior_share(self) -> pd.Series[float]:
+        """Posterior variance as a share of prior variance: 0 is all data, 1 is all prior; NaN unless that is normal."""
+        return frames.series(self._share, self.columns, "prior_share")
+
+    @property
+    def _share(self) -> Array:
+        share = prior_share(self.posterior.sd, self.prior.variance())
+        return np.where(self.prior.gaussian, share, np.nan)
+
+    # --- covariances and intervals -------------------------------------------------------------------------------
+
+    def cov_params(
+        self, kind: str = "posterior", *, terms: Sequence[str] | None = None, groups: str | ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Covariance of the coefficients.
+
+        Parameters
+        ----------
+        kind : {"posterior", "frequentist", "robust", "likelihood"}
+            With H the information of the likelihood and L of the prior: ``(H+L)^-1``; ``(H+L)^-1 H (H+L)^-1``, the
+            sampling covariance if the model holds (bias ignored); ``(H+L)^-1 (sum w r^2 x x') (H+L)^-1``, which does
+            not rest on the variance being right; ``H^-1``, which leaves the prior out (with a warning).
+        terms : sequence of str, optional
+            Columns to return; needed above 5,000 columns.
+        groups : str or array_like, shape (n,), optional
+            Cluster of each row, for "robust"; a column of the data by its name.
+
+        Returns
+        -------
+        DataFrame, shape (p, p)
+
+        Raises
+        ------
+        ArgumentError
+            For an unknown kind ("sandwich" names two), unknown terms, or a matrix too large to be meant.
+        FitError
+            If "robust" is asked of a loaded fit, which holds no data.
+        """
+        check_kind(kind)
+        if groups is not None and kind != "robust":
+            raise ArgumentError(f"groups= belongs to kind='robust', not to kind={kind!r}.")
+        picked = self._picked(terms)
+        names = [self.columns[j] for j in picked]
+        return frames.matrix(self._covariance(kind, groups, picked), names, names)
+
+    def _picked(self, terms: Sequence[str] | None) -> list[int]:
+        p = len(self.columns)
+        if terms is None:
+            if p > _MOST_COLUMNS:
+                raise ArgumentError(
+                    f"cov_params(): the covariance of {p} columns takes {8e-9 * p * p:.1f} GB; "
+                    "name the columns you need in terms=[...]."
+                )
+            return list(range(p))
+        unknown = [name for name in terms if name not in self.columns]
+        if unknown:
+            raise ArgumentError(f"cov_params(terms=...): no columns {', '.join(unknown[:8])} in this fit.")
+        return [self.columns.index(name) for name in terms]
+
+    def _covariance(self, kind: str, groups: str | ArrayLike | None, picked: Sequence[int]) -> Array:
+        def data() -> Design:
+            return self._data("cov_params(kind='robust')")
+
+        return coefficient_covariance(kind, self.mode, self.posterior, self.prior, picked, design=data, groups=groups)
+
+    def conf_int(self, prob: float = 0.95, kind: str = "posterior") -> pd.DataFrame:
+        """Equal-tailed intervals: mode +- z sd, columns "lower" and "upper"."""
+        check_kind(kind)
+        p = len(self.columns)
+        sd = self.posterior.sd if kind == "posterior" else np.sqrt(np.diag(self._covariance(kind, None, range(p))))
+        lower, upper = self._interval(prob, sd)
+        return frames.matrix(np.column_stack([lower, upper]), self.columns, ["lower", "upper"])
+
+    def _interval(self, prob: float, sd: Array) -> tuple[Array, Array]:
+        z = float(ndtri(0.5 + check_prob(prob) / 2.0))
+        estimate = self._estimate
+        return estimate - z * sd, estimate + z * sd
+
+    def _data(self, what: str) -> Design:
+        if self.design is None:
+            raise FitError(f"{what} needs the data, which a saved fit does not hold. Fit again, or pass new rows.")
+        return self.design
