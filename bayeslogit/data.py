@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.errors import DataError
+from bayeslogit.files import SUFFIXES as SUFFIXES
+from bayeslogit.files import read_table, repeated_names
+from bayeslogit.files import separator_hint as separator_hint
 
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 _UTF8 = ("utf-8", "surrogatepass")
 
 
@@ -38,6 +36,8 @@ class Provenance:
     columns : tuple of str
     sha256 : str or None
         Of a file's bytes; of names and values for a frame.
+    labels : dict of str to str
+        What the columns of a Stata, SPSS or SAS file are called in words.
     """
 
     kind: str
@@ -46,6 +46,7 @@ class Provenance:
     n_rows: int
     columns: tuple[str, ...]
     sha256: str | None
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def read_frame(source: Any) -> tuple[Any, Provenance]:
@@ -54,7 +55,8 @@ def read_frame(source: Any) -> tuple[Any, Provenance]:
     Parameters
     ----------
     source : str, Path, data frame or mapping
-        A CSV, TSV (also gzipped) or Parquet file; a pandas, polars or pyarrow frame; or a dict of columns.
+        A CSV, TSV (also gzipped), JSON lines, Parquet, Feather, Excel, Stata, SPSS or SAS file; a pandas, polars,
+        pyarrow or DuckDB frame; or a dict of columns.
 
     Returns
     -------
@@ -68,7 +70,11 @@ def read_frame(source: Any) -> tuple[Any, Provenance]:
         If the file cannot be read, is empty, ragged, not UTF-8, or repeats a column name.
     """
     if isinstance(source, str | Path):
-        return _read_file(Path(source))
+        path = Path(source)
+        table = read_table(path)
+        names = tuple(str(name) for name in table.frame.columns)
+        n_rows = table.frame.shape[0]
+        return table.frame, Provenance("file", path.name, "pandas", n_rows, names, table.sha256, table.labels)
     if isinstance(source, Mapping):
         frame = _of_dict(source)
         return frame, _provenance("dict", "dict", "pandas", frame)
@@ -154,7 +160,7 @@ def _wrapped(source: Any) -> Any:
     import narwhals as nw
 
     if hasattr(source, "shape") and hasattr(source, "columns"):  # a lazy frame has no shape
-        repeated = _repeated([str(name) for name in column_names(source)])
+        repeated = repeated_names([str(name) for name in column_names(source)])
         if repeated:
             raise DataError(f"data: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
     try:
@@ -212,21 +218,6 @@ def column_names(native: Any) -> list[Any]:
     return list(native.columns if names is None else names)
 
 
-def _repeated(names: list[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-
-
-def separator_hint(names: list[str]) -> str:
-    """What to do about a table whose only column holds the names of several."""
-    mark = next((mark for mark in (";", "\t", ",", "|") if len(names) == 1 and mark in names[0]), None)
-    if mark is None:
-        return ""
-    return (
-        f" The columns seem to be separated by {mark!r}: give pandas.read_csv(path, sep={mark!r}), or save the file "
-        "with commas (.csv) or tabs (.tsv)."
-    )
-
-
 def _provenance(kind: str, source: str, library: str, native: Any) -> Provenance:
     frame = to_pandas(native)
     if frame.shape[0] == 0:
@@ -255,93 +246,3 @@ def _hash_frame(frame: Any) -> str:
             text = "" if missing else str(value)
             digest.update(f"{-1 if missing else len(text)}:{text}".encode(*_UTF8))
     return digest.hexdigest()
-
-
-# --- files -------------------------------------------------------------------------------------------------------
-
-
-def _read_file(path: Path) -> tuple[Any, Provenance]:
-    name = path.name
-    suffix = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-    with _named_failures(name):
-        if path.is_dir():
-            raise DataError(f"{name}: is a folder, not a file.")
-        if not path.exists():
-            raise DataError(f"{name}: there is no such file.")
-        if suffix not in SUFFIXES:
-            raise DataError(
-                f"{name}: files of kind {suffix or 'without suffix'!r} are not read; use {', '.join(SUFFIXES)}."
-            )
-        raw = path.read_bytes()
-    if not raw.strip():
-        raise DataError(f"{name}: the file is empty.")
-    frame = _parquet(name, path) if suffix == ".parquet" else _text_table(name, raw, suffix)
-    if frame.shape[0] == 0:
-        raise DataError(f"{name}: there is a header, but there are no rows.")
-    digest = hashlib.sha256(raw).hexdigest()
-    return frame, Provenance("file", name, "pandas", frame.shape[0], tuple(frame.columns), digest)
-
-
-@contextmanager
-def _named_failures(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read ({error.strerror or error}).") from None
-
-
-def _parquet(name: str, path: Path) -> Any:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name}: not a readable Parquet file ({str(error).splitlines()[0]}).") from None
-    repeated = _repeated(table.column_names)
-    if repeated:
-        raise DataError(f"{name}: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
-    return table.to_pandas()
-
-
-def _text_table(name: str, raw: bytes, suffix: str) -> Any:
-    import pandas as pd
-
-    if suffix.endswith(".gz"):
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError) as error:
-            raise DataError(f"{name}: not a readable gzip file ({error}).") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise DataError(f"{name}: line {line} is not UTF-8; save the file as UTF-8.") from None
-    separator = "\t" if suffix.startswith(".tsv") else ","
-    _check_shape(name, text, separator)
-    try:
-        return pd.read_csv(io.StringIO(text), sep=separator, low_memory=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        raise DataError(f"{name}: not a readable table ({error}).") from None
-
-
-def _check_shape(name: str, text: str, separator: str) -> None:
-    """Refuse repeated names and ragged rows, which a lenient reader would rename or shift in silence."""
-    if "\x00" in text:
-        raise DataError(f"{name}: holds NUL bytes; it is not a text table.")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    try:
-        header = next(row for row in reader if row)
-        repeated = _repeated(header)
-        if repeated:
-            raise DataError(f"{name}: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
-        for row in reader:
-            if row and len(row) != len(header):
-                raise DataError(
-                    f"{name}: line {reader.line_num} has {len(row)} values, the header names {len(header)} columns."
-                    f"{separator_hint(header)}"
-                )
-    except csv.Error as error:
-        raise DataError(f"{name}: line {reader.line_num}: {error}.") from None
-    except StopIteration:
-        raise DataError(f"{name}: the file is empty.") from None
