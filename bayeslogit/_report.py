@@ -18,8 +18,10 @@ from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.nuts import sample_nuts
 from bayeslogit.predict import check_prob
+from bayeslogit.render.data import to_json
 from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, Section, Verdict
 from bayeslogit.render.html import to_html
+from bayeslogit.render.latex import to_latex
 from bayeslogit.render.markdown import to_markdown
 from bayeslogit.results import Fit
 from bayeslogit.storage import check_place, write_text
@@ -27,7 +29,7 @@ from bayeslogit.summary import percent
 from bayeslogit.table import Column, Table
 
 Array = NDArray[np.float64]
-_RENDERERS = {".html": to_html, ".md": to_markdown}
+_RENDERERS = {".html": to_html, ".md": to_markdown, ".tex": to_latex, ".json": to_json}
 # Events of the rarer outcome for each coefficient: above this the Gaussian approximation is off by hundredths of an sd.
 _PLENTY = 50.0
 # Columns whose spreads differ by more than this are drawn per sd: per unit some of them would be invisible.
@@ -50,7 +52,7 @@ def report(
     ----------
     fit : Fit
     path : str or Path
-        The suffix chooses the format: ``.html`` or ``.md``. Folders must exist.
+        The suffix chooses the format: ``.html``, ``.md``, ``.tex`` or ``.json``. Folders must exist.
     prob : float
         Probability of the intervals.
     title, question : str, optional
@@ -87,7 +89,7 @@ def check_report(path: str | os.PathLike[str]) -> Path:
     """
     target = Path(path)
     if target.suffix.lower() not in _RENDERERS:
-        raise ArgumentError(f"report(path={target.name!r}): the suffix must be {' or '.join(_RENDERERS)}.")
+        raise ArgumentError(f"report(path={target.name!r}): the suffix must be one of {', '.join(_RENDERERS)}.")
     return check_place(target)
 
 

@@ -138,7 +138,7 @@ def test_a_demo_into_a_file_is_refused_before_it_is_fitted(out, tmp_path, monkey
 
 def test_a_report_of_an_unknown_kind_is_refused_before_the_fit(capsys):
     assert cli.run(["report", "none.csv", "--formula", "y ~ x", "--out", "r.docx"]) == 2
-    assert ".html or .md" in capsys.readouterr().err
+    assert ".html, .md, .tex, .json" in capsys.readouterr().err
 
 
 def test_an_error_while_writing_names_the_file_that_was_asked_for(fit, tmp_path, monkeypatch):

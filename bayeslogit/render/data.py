@@ -1,0 +1,98 @@
+"""Tables and documents as JSON and tables as CSV: raw values, never rounded; ids and keys as in every other format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+from bayeslogit.chart import Chart
+from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, Verdict
+from bayeslogit.table import Cell, Table
+
+SCHEMA_VERSION = 1
+
+
+def to_json(document_or_table: Document | Table | Chart) -> str:
+    """JSON with "schema_version"; what is not a finite number is null.
+
+    A document is its title, subtitle, footer and "sections", each with "id", "title" and "body"; a block says its
+    "kind": "paragraph", "code", "facts", "verdict", "table" or "chart". A table has "name", "title", "header",
+    "columns" (key, label, kind), "rows" (objects from key to raw value) and "notes"; a chart has "title",
+    "description", "notes" and the table of its numbers under "data".
+    """
+    thing = document_or_table
+    record = _document(thing) if isinstance(thing, Document) else _block(thing)
+    return (
+        json.dumps({"schema_version": SCHEMA_VERSION, **record}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
+
+
+def to_csv(table: Table) -> str:
+    """The raw values of a table, headed by the keys of its columns; what is missing or not finite is empty.
+
+    Texts that a spreadsheet would take for a formula get an apostrophe before them.
+    """
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\n")
+    writer.writerow([column.key for column in table.columns])
+    for row in table.rows:
+        writer.writerow(["" if value is None else _inert(value) for value in map(_plain, row)])
+    return sheet.getvalue()
+
+
+def _inert(value: Cell) -> Cell:
+    return "'" + value if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def _plain(value: Any) -> Any:
+    item = getattr(value, "item", None)
+    plain = item() if callable(item) else value
+    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
+
+
+def _document(document: Document) -> dict[str, Any]:
+    return {
+        "kind": "document",
+        "title": document.title,
+        "subtitle": document.subtitle,
+        "language": document.language,
+        "sections": [
+            {"id": section.id, "title": section.title, "body": [_block(block) for block in section.body]}
+            for section in document.sections
+        ],
+        "footer": document.footer,
+    }
+
+
+def _block(block: Block) -> dict[str, Any]:
+    if isinstance(block, Table):
+        return {
+            "kind": "table",
+            "name": block.name,
+            "title": block.title,
+            "header": list(block.header),
+            "columns": [{"key": c.key, "label": c.label, "kind": c.kind} for c in block.columns],
+            "rows": [{key: _plain(value) for key, value in record.items()} for record in block.records()],
+            "notes": list(block.notes),
+        }
+    if isinstance(block, Chart):
+        return {
+            "kind": "chart",
+            "title": block.title,
+            "description": block.description,
+            "notes": list(block.notes),
+            "data": _block(block.data),
+        }
+    if isinstance(block, Verdict):
+        reasons = list(block.reasons)
+        words = {"words": block.words, "sentence": block.sentence, "reasons": reasons}
+        return {"kind": "verdict", "level": block.level, **words}
+    if isinstance(block, Facts):
+        return {"kind": "facts", "title": block.title, "items": [{"name": n, "value": v} for n, v in block.items]}
+    if isinstance(block, Code):
+        return {"kind": "code", "label": block.label, "text": block.text}
+    assert isinstance(block, Paragraph)
+    return {"kind": "paragraph", "text": block.text, "lead": block.lead}
