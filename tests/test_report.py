@@ -74,7 +74,7 @@ def test_a_loaded_fit_gets_the_same_verdict(tmp_path):
 
 
 def test_unknown_suffix_and_folder_are_refused(fit, tmp_path):
-    with pytest.raises(bl.ArgumentError, match=r"\.html or \.md"):
+    with pytest.raises(bl.ArgumentError, match=r"one of \.html, \.md, \.tex, \.json"):
         bl.report(fit, tmp_path / "r.docx")
     with pytest.raises(bl.ArgumentError, match="no folder"):
         bl.report(fit, tmp_path / "none" / "r.html")
