@@ -15,7 +15,10 @@ from bayeslogit.families import Normal as Normal
 from bayeslogit.families import Prior as Prior
 from bayeslogit.families import StudentT as StudentT
 from bayeslogit.families import known
+from bayeslogit.families_joint import GroupLaplace as GroupLaplace
 from bayeslogit.families_joint import MultivariateNormal as MultivariateNormal
+from bayeslogit.families_whole import DiaconisYlvisaker as DiaconisYlvisaker
+from bayeslogit.families_whole import Jeffreys as Jeffreys
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 
 
@@ -38,7 +41,7 @@ class Priors(Prior):
         for columns, prior in own:
             terms.append(prior.on(columns, tuple(design.columns[j] for j in columns)))
         terms.sort(key=lambda term: term.columns)
-        return ResolvedPrior(tuple(design.columns), tuple(terms), self._name(base), base.notes)
+        return ResolvedPrior(tuple(design.columns), tuple(terms), self._name(base), base.notes, base.whole)
 
     def _assigned(self, design: Columns) -> list[tuple[tuple[int, ...], Prior]]:
         names = list(design.columns)
@@ -117,6 +120,8 @@ def _without(term: PriorTerm, taken: set[int]) -> Iterator[PriorTerm]:
         return
     if term.family == "multivariate_normal":
         raise PriorError("A multivariate prior cannot be taken apart: give it in terms=, with its columns named.")
+    if term.density.group is not None:
+        raise PriorError("A group prior cannot be taken apart: give the term in terms= too, with the columns it keeps.")
     yield replace(
         term,
         columns=tuple(term.columns[index] for index in kept),

@@ -175,7 +175,14 @@ _TABLE = (
     System(
         "sklearn",
         ScikitLearn("scikit-learn LogisticRegression"),
-        {"C": None, "l1_ratio": 0.0, "solver": None, "intercept_scaling": 1.0, "alpha": None},
+        {
+            "C": None,
+            "l1_ratio": 0.0,
+            "solver": None,
+            "intercept_scaling": 1.0,
+            "alpha": None,
+            "penalty": "elasticnet",
+        },
         free=("solver",),
         switch="fit_intercept",
         intercept="may be penalised",

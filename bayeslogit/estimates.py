@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from bayeslogit import frames
 from bayeslogit.arrays import ArraySpec
 from bayeslogit.design import Design
-from bayeslogit.diagnostics import effective_parameters, prior_share
+from bayeslogit.diagnostics import Pulls, effective_parameters, prior_share, pulls
 from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.facts import Facts
 from bayeslogit.formula import FormulaSpec
@@ -22,7 +22,9 @@ from bayeslogit.mode import Mode, Status
 from bayeslogit.posterior.covariances import check_kind, coefficient_covariance, prior_information
 from bayeslogit.posterior.laplace import LaplacePosterior
 from bayeslogit.predict import check_prob
+from bayeslogit.profile import profile_bounds
 from bayeslogit.resolved import ResolvedPrior
+from bayeslogit.target import LogPosterior
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,20 +100,27 @@ class Estimates:
 
     @property
     def log_posterior(self) -> float:
-        """Log likelihood plus normalised log prior at the mode (0 for flat columns), not divided by the evidence."""
+        """Log likelihood plus normalised log prior at the mode (0 for flat columns), not divided by the evidence.
+
+        A prior of the whole model is in it as it is, not normalised: ``0.5 log |X'WX|`` for Jeffreys.
+        """
         return self.mode.log_density
 
     @property
     def log_likelihood(self) -> float:
         """At the mode, on the sum scale, without the binomial constant."""
-        return self.mode.log_density - self.prior.log_density(self.mode.beta)
+        whole = 0.0 if self.mode.whole is None else self.mode.whole.log_density
+        return self.mode.log_density - self.prior.log_density(self.mode.beta) - whole
 
     @property
     def log_evidence(self) -> float:
         """Gaussian approximation to the log of the integral of likelihood x prior; per unit of each flat column.
 
-        NaN when the fit has no finite covariance. It is off by up to several nats when rows are few per column.
+        NaN when the fit has no finite covariance, and under a prior of the whole model, whose constant is not known.
+        It is off by up to several nats when rows are few per column.
         """
+        if self.prior.whole:
+            return float("nan")
         constant = 0.5 * len(self.columns) * float(np.log(2.0 * np.pi))
         return self.log_posterior + constant - 0.5 * self.posterior.log_determinant
 
@@ -135,7 +144,10 @@ class Estimates:
 
     @cached_property
     def bse(self) -> pd.Series[float]:
-        """Posterior sd by the Gaussian approximation at the mode; NaN when the fit has no finite covariance."""
+        """Posterior sd by the Gaussian approximation at the mode; NaN when the fit has no finite covariance.
+
+        Under `Jeffreys` the curvature of its term is in it; see `cov_params` for the other convention.
+        """
         return frames.series(self.posterior.sd, self.columns, "sd")
 
     @cached_property
@@ -147,6 +159,18 @@ class Estimates:
     def _share(self) -> Array:
         share = prior_share(self.posterior.sd, self.prior.variance())
         return np.where(self.prior.gaussian, share, np.nan)
+
+    @cached_property
+    def prior_pull(self) -> pd.Series[float]:
+        """By how many sds the prior has moved each estimate; NaN for normal priors, which have a share, and at kinks.
+
+        To first order, and where that exceeds 0.5 by a fit without the prior of that term, made when it is asked for.
+        """
+        return frames.series(self._pulls.value, self.columns, "prior_pull")
+
+    @cached_property
+    def _pulls(self) -> Pulls:
+        return pulls(self.mode, self.prior, self.posterior.sd, self.design)
 
     # --- covariances and intervals -------------------------------------------------------------------------------
 
@@ -161,6 +185,8 @@ class Estimates:
             With H the information of the likelihood and L of the prior: ``(H+L)^-1``; ``(H+L)^-1 H (H+L)^-1``, the
             sampling covariance if the model holds (bias ignored); ``(H+L)^-1 (sum w r^2 x x') (H+L)^-1``, which does
             not rest on the variance being right; ``H^-1``, which leaves the prior out (with a warning).
+            Under `Jeffreys` L is the curvature of ``0.5 log |X'WX|``, and ``H^-1`` at the mode (no warning) is what
+            brglm2 and logistf report of Firth's estimates.
         terms : sequence of str, optional
             Columns to return; needed above 5,000 columns.
         groups : str or array_like, shape (n,), optional
@@ -205,12 +231,35 @@ class Estimates:
         return coefficient_covariance(kind, self.mode, self.posterior, self.prior, picked, design=data, groups=groups)
 
     def conf_int(self, prob: float = 0.95, kind: str = "posterior") -> pd.DataFrame:
-        """Equal-tailed intervals: mode +- z sd, columns "lower" and "upper"."""
+        """Equal-tailed intervals, columns "lower" and "upper".
+
+        Parameters
+        ----------
+        prob : float
+        kind : str
+            A covariance of `cov_params`, for mode +- z sd; or "profile": the values of a coefficient at which the log
+            posterior, the other coefficients at their best, is less than ``z^2 / 2`` below its maximum. These need not
+            be symmetric, and are infinite on the sides on which it never falls so far, as on separated data without a
+            prior. Under `Jeffreys` they are the profile penalised-likelihood intervals of Firth's estimates.
+
+        Raises
+        ------
+        FitError
+            If "profile" or "robust" is asked of a loaded fit, or "profile" of a posterior with kinks.
+        """
+        if kind == "profile":
+            return self._profile(prob)
         check_kind(kind)
         p = len(self.columns)
         sd = self.posterior.sd if kind == "posterior" else np.sqrt(np.diag(self._covariance(kind, None, range(p))))
         lower, upper = self._interval(prob, sd)
         return frames.matrix(np.column_stack([lower, upper]), self.columns, ["lower", "upper"])
+
+    def _profile(self, prob: float) -> pd.DataFrame:
+        z = float(ndtri(0.5 + check_prob(prob) / 2.0))
+        target = LogPosterior.of(self._data("conf_int(kind='profile')"), self.prior)
+        bounds = profile_bounds(target, self.mode, range(len(self.columns)), z)
+        return frames.matrix(np.column_stack(bounds), self.columns, ["lower", "upper"])
 
     def _interval(self, prob: float, sd: Array) -> tuple[Array, Array]:
         z = float(ndtri(0.5 + check_prob(prob) / 2.0))

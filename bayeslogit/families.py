@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayeslogit.arguments import finite, positive
 from bayeslogit.errors import PriorError
+from bayeslogit.prior_draws import draw_prior
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 
 Array = NDArray[np.float64]
@@ -53,6 +54,16 @@ class Prior:
     def describe(self, design: Columns) -> list[dict[str, Any]]:
         """`ResolvedPrior.describe` of ``resolve(design)``."""
         return self.resolve(design).describe()
+
+    def sample(self, design: Columns, n: int = 1000, rng: int | np.random.Generator = 0) -> Array:
+        """Independent draws of the coefficients of ``design``, shape (n, p), in the user's columns.
+
+        Raises
+        ------
+        PriorError
+            If some coefficient, such as the intercept under an explicit family, has no proper prior.
+        """
+        return draw_prior(self.resolve(design), n, rng)
 
 
 @dataclass(frozen=True)

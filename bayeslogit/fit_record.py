@@ -12,7 +12,7 @@ from bayeslogit.arrays import ArraySpec
 from bayeslogit.errors import FileFormatError
 from bayeslogit.facts import Facts
 from bayeslogit.formula import FormulaSpec
-from bayeslogit.mode import Iteration, Mode, Road, Status
+from bayeslogit.mode import Iteration, Mode, Road, Status, Whole
 from bayeslogit.resolved import ResolvedPrior, from_description
 from bayeslogit.separation import Recession
 from bayeslogit.steps import Factor
@@ -83,6 +83,7 @@ def _mode_to_dict(mode: Mode) -> dict[str, Any]:
         "factor": None if mode.factor is None else {"R": mode.factor.R, "scale": mode.factor.scale},
         "recession": None if mode.recession is None else asdict(mode.recession),
         "notes": list(mode.notes),
+        "whole": None if mode.whole is None else asdict(mode.whole),
     }
 
 
@@ -107,6 +108,7 @@ def _mode_from_dict(record: Mapping[str, Any]) -> Mode:
         factor=None if factor is None else Factor(**factor),
         recession=None if recession is None else Recession(**recession),
         notes=tuple(record["notes"]),
+        whole=None if record.get("whole") is None else Whole(**record["whole"]),
     )
 
 

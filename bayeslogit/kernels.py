@@ -105,6 +105,86 @@ def _twin_descend(H: Array, score: Array, start: Array, center: Array, rate: Arr
     return x
 
 
+def _secular(pull: Array, curves: Array, rate: float, start: float) -> float:
+    size, largest = float(np.sqrt(pull @ pull)), float(curves.max())
+    if size <= rate or largest <= 0.0:
+        return 0.0
+    least = (size - rate) / largest
+    t = max(start, least)
+    for step in range(100):
+        below = curves * t + rate
+        parts = np.square(pull / below)
+        squares, bent = float(parts.sum()), float(parts @ (curves / below))
+        if bent == 0.0:
+            break
+        new = max(t + (np.sqrt(squares) - 1.0) * squares / bent, least)
+        if abs(new - t) <= 1e-15 * t or (step > 0 and new < t):
+            break
+        t = new
+    return t
+
+
+def _twin_descend_groups(
+    H: Array,
+    score: Array,
+    start: Array,
+    center: Array,
+    rate: Array,
+    singles: Values,
+    members: Values,
+    starts: Values,
+    group_rate: Array,
+    curves: Array,
+    directions: Array,
+    tol: float,
+    most: int,
+) -> Array:
+    x, slope, whole = start.copy(), score.copy(), True
+    diagonal, ends = H.diagonal(), np.cumsum(np.square(np.diff(starts)))
+    groups = [
+        (members[a:b], curves[a:b], directions[end - (b - a) ** 2 : end].reshape(b - a, b - a), rate_g)
+        for a, b, end, rate_g in zip(starts[:-1], starts[1:], ends, group_rate, strict=True)
+    ]
+    for _ in range(most):
+        largest = 0.0
+        for j in singles:
+            if diagonal[j] <= 0.0 or not (whole or x[j] != center[j] or rate[j] == 0.0):
+                continue
+            away = x[j] - center[j] + slope[j] / diagonal[j]
+            step = center[j] + np.sign(away) * max(abs(away) - rate[j] / diagonal[j], 0.0) - x[j]
+            x[j] += step
+            slope -= step * H[j]
+            largest = max(largest, abs(step) * np.sqrt(diagonal[j]))
+        for own, curve, Q, rate_g in groups:
+            if not (whole or np.any(x[own])):
+                continue
+            pull = Q.T @ (slope[own] + H[np.ix_(own, own)] @ x[own])
+            t = _secular(pull, curve, rate_g, float(np.sqrt(x[own] @ x[own])))
+            new = Q @ (pull / (curve + rate_g / t)) if t > 0.0 else np.zeros(own.size)
+            steps = new - x[own]
+            x[own] = new
+            slope -= steps @ H[own]
+            largest = max(largest, float(np.max(np.abs(steps) * np.sqrt(diagonal[own]))))
+        if largest <= tol and whole:
+            break
+        whole = largest <= tol
+    return x
+
+
+def _twin_panel_slope(
+    P: Array, gamma: Array, successes: Array, failures: Array, offset: Array, residual: Array, variance: Array
+) -> tuple[float, Array]:
+    terms = log_odds_terms(gamma @ P + offset, successes, failures)
+    residual[...] = terms.residual
+    variance[...] = (successes + failures) * terms.variance
+    return float(terms.log_density.sum()), (P @ residual[:, :, None]).sum(axis=(0, 2))
+
+
+def _twin_panel_information(P: Array, weight: Array, first: int) -> Array:
+    result: Array = ((P[:, first:] * weight[:, None]) @ P.transpose(0, 2, 1)).sum(axis=0)
+    return result
+
+
 def _twin_group_rows(
     bits: Values, more: Values, successes: Array, failures: Array, most: int
 ) -> tuple[NDArray[np.int64], Array, Array]:
@@ -193,6 +273,9 @@ TWINS: dict[str, Callable[..., Any]] = {
     "cholesky": _twin_cholesky,
     "solve": _twin_solve,
     "descend": _twin_descend,
+    "descend_groups": _twin_descend_groups,
+    "panel_slope": _twin_panel_slope,
+    "panel_information": _twin_panel_information,
     "group_rows": _twin_group_rows,
     "sparse_predict": _twin_sparse_predict,
     "sparse_score": _twin_sparse_score,

@@ -37,7 +37,10 @@ class Road(StrEnum):
     GRADIENTS = "sub-sample, quasi-Newton, no information"
     PROXIMAL = "proximal Newton"
     WORKING_SETS = "working sets, proximal Newton"
+    GROUPS = "groups, proximal Newton"
+    CHORDS = "from the fit before, proximal steps with its information"
     WIDE = "reduction to the span of the rows, Newton"
+    FIRTH = "Firth"
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,22 @@ class Iteration:
     decrement: float
     reach: float
     step: str
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The prior's term of the whole model (Jeffreys, Diaconis-Ylvisaker) at the end of a search.
+
+    Attributes
+    ----------
+    log_density : float
+        Not normalised; part of the log posterior.
+    information : array or None
+        Its part of `Mode.information`, in the same coordinates.
+    """
+
+    log_density: float
+    information: Array | None
 
 
 @dataclass(frozen=True)
@@ -104,6 +123,8 @@ class Mode:
         The direction along which there is no finite mode.
     notes : tuple of str
         What a reader should know although the search converged.
+    whole : Whole or None
+        What the prior's term of the whole model says there, if it has one.
     """
 
     beta: Array
@@ -124,6 +145,7 @@ class Mode:
     subspace: Subspace | Support | None = None
     recession: Recession | None = None
     notes: tuple[str, ...] = ()
+    whole: Whole | None = None
 
     @property
     def converged(self) -> bool:

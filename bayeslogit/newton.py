@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.existence import not_identified, separated
-from bayeslogit.mode import Iteration, Mode, Road, Status
+from bayeslogit.mode import Iteration, Mode, Road, Status, Whole
 from bayeslogit.separation import Recession, recession_direction
 from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor, root_factor
 from bayeslogit.subspace import Support
@@ -58,7 +58,6 @@ class Search:
     sampled: int = 0
     trace: list[Iteration] = field(default_factory=list)
     information_error: float = 0.0
-    fresh: bool = True
     moved: bool = False
     overlap_proved: bool = False
     identified: bool = False
@@ -96,15 +95,7 @@ class Search:
     def try_at(self, gamma: Array) -> Expansion:
         self.passes += 1
         self.informations += 1
-        self.fresh = True
         return self.target.expand(gamma)
-
-    def slope_at(self, gamma: Array) -> Expansion:
-        """As `try_at`, with the information that the search has already."""
-        self.passes += 1
-        self.fresh = False
-        slope = self.target.slope(gamma)
-        return Expansion(slope.log_density, slope.score, self.state.information)
 
     @staticmethod
     def line(log_density: float, decrement: float, reach: float, step: str) -> Iteration:
@@ -123,6 +114,7 @@ class Search:
         notes: tuple[str, ...] = (),
         subspace: Support | None = None,
         information: Array | None = None,
+        whole: Whole | None = None,
     ) -> Mode:
         """The record of the search as it stands."""
         return Mode(
@@ -144,6 +136,7 @@ class Search:
             recession=recession,
             subspace=subspace,
             notes=notes,
+            whole=whole,
         )
 
 

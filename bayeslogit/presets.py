@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-import numpy as np
-
-from bayeslogit._priors import Cauchy, Columns, ElasticNet, Flat, Laplace, Normal, Prior, StudentT
+from bayeslogit._priors import (
+    Cauchy,
+    Columns,
+    DiaconisYlvisaker,
+    ElasticNet,
+    Flat,
+    GroupLaplace,
+    Jeffreys,
+    Laplace,
+    Normal,
+    Prior,
+    StudentT,
+)
+from bayeslogit.design import Design
 from bayeslogit.errors import PriorError
-from bayeslogit.resolved import PriorTerm, ResolvedPrior
+from bayeslogit.preset_rules import ROWS, RULES
+from bayeslogit.resolved import ResolvedPrior
 
-# Observations below which n - 1 is more than a tenth short of n.
-_PLENTY = 10.0
+PRESETS = tuple(RULES)
 
 
 @dataclass(frozen=True)
@@ -21,75 +32,70 @@ class Preset(Prior):
     """The default prior of another system; made by `preset`."""
 
     name: str
+    rows: str = "expanded"
 
     def resolve(self, design: Columns) -> ResolvedPrior:
-        return PRESETS[self.name](design)
+        # A preset asks more than the other priors: the rows behind the means and sds, and which terms are factors.
+        return RULES[self.name].resolve(cast(Design, design), self.rows)
 
     def __repr__(self) -> str:
-        return f"preset({self.name!r})"
+        rows = "" if self.rows == "expanded" else f", rows={self.rows!r}"
+        return f"preset({self.name!r}{rows})"
 
 
-def preset(name: str) -> Preset:
-    """The default prior of another system.
+def preset(name: str, rows: str = "expanded") -> Preset:
+    """The default prior of another system for logistic regression, resolved as that system does it.
 
     Parameters
     ----------
-    name : {"rstanarm"}
-        "rstanarm" reproduces ``stan_glm(family = binomial)`` of rstanarm 2.32: slopes Normal(0, 2.5 / sd(x)), with R's
-        sd (n - 1), and Normal(0, 2.5) on the intercept after the predictors are centred.
+    name : {"rstanarm", "bambi", "brms", "gelman2008", "sklearn"}
+        Scales are in log-odds per unit of the column; "at the means" is the log-odds at the column means.
+
+        "rstanarm" (2.32.2)
+            Normal(2.5 / sd), R's sd (n - 1), on every slope; Normal(2.5) on the intercept, at the means.
+        "bambi" (0.21.0)
+            Normal(1 / sd), with divisor n, on numeric columns (Booleans and 0/1 columns too); Normal(1) on the columns
+            of factors and of interactions of factors; 1 / sd of their sum for the several columns of an interaction
+            with a number; Normal(1.5) on the intercept, at the means.
+        "brms" (2.18.0)
+            Flat slopes, and a Student-t of 3 degrees of freedom and scale 2.5 on the intercept, at the means.
+        "gelman2008" (``bayesglm`` of arm 1.13)
+            Cauchy(2.5 / (2 sd)), and Cauchy(2.5 / range) for a column with two values; Cauchy(10) on the intercept, at
+            the means. The mode is exact, not the one of bayesglm's EM.
+        "sklearn" (1.9.1)
+            Normal(1) on every slope, which is ``LogisticRegression(C=1)``; flat intercept.
+    rows : {"expanded", "as-is"}
+        What means and sds are taken over: the observations (weight x trials), or the rows of the data, each once even
+        where its weight is 0, as the systems themselves do on weighted and grouped data.
 
     Returns
     -------
     Preset
-        Its ``resolve(design)`` prints as numbers.
+        Its ``resolve(design)`` prints as numbers, beside the means and sds that they come from.
 
     Raises
     ------
     PriorError
-        If there is no preset of that name.
+        If there is no preset of that name, or ``rows`` is neither.
+
+    Examples
+    --------
+    >>> import bayeslogit as bl
+    >>> design = bl.Design.from_arrays([[1], [2], [3], [6]], [0, 1, 0, 1], names=["x"])
+    >>> for name in ("rstanarm", "bambi", "brms", "gelman2008", "sklearn"):
+    ...     print(*bl.preset(name).resolve(design).labels(), sep=" | ")
+    normal(0, 2.5) at the column means | normal(0, 1.16)
+    normal(0, 1.5) at the column means | normal(0, 0.535)
+    student t(3, 0, 2.5) at the column means | flat
+    Cauchy(0, 10) at the column means | Cauchy(0, 0.579)
+    flat | normal(0, 1)
     """
-    if name not in PRESETS:
-        raise PriorError(f"preset({name!r}): there is no such preset. Known: {', '.join(PRESETS)}.")
-    return Preset(name)
+    if name not in RULES:
+        raise PriorError(f"preset({name!r}): there is no such preset. Known: {', '.join(RULES)}.")
+    if rows not in ROWS:
+        raise PriorError(f"preset({name!r}, rows={rows!r}): rows is 'expanded' (weight x trials) or 'as-is'.")
+    return Preset(name, rows)
 
-
-def _rstanarm(design: Columns) -> ResolvedPrior:
-    """Rstanarm 2.32.2, ``stan_glm.fit`` and ``set_prior_scale``: autoscaled normal(0, 2.5)."""
-    names = tuple(design.columns)
-    first = int(design.has_intercept)
-    means, sds = design.column_means, design.column_sds
-    varies = sds > 0.0
-    scale = np.maximum(2.5 / np.where(varies, sds, 1.0), 1e-12)
-    terms: list[PriorTerm] = []
-    if first:
-        row = means.copy()
-        row[0] = 1.0
-        centred = {"mean": np.zeros(1), "scale": np.full(1, 2.5)}
-        where = "at the column means" if len(names) > 1 else ""
-        terms.append(PriorTerm("normal", (0,), centred, row[None, :] if len(names) > 1 else None, where))
-    if len(names) > first:
-        slopes = tuple(range(first, len(names)))
-        terms.append(PriorTerm("normal", slopes, {"mean": np.zeros(len(slopes)), "scale": scale[first:]}))
-    note = "Prior scales are 2.5 / sd of each column (rstanarm 2.32's default), so they depend on the data." + (
-        " The intercept's prior is on the log-odds at the column means." if first and len(names) > 1 else ""
-    )
-    return ResolvedPrior(names, tuple(terms), "rstanarm default, weakly informative", (note, *_few(design)))
-
-
-def _few(design: Columns) -> tuple[str, ...]:
-    """That the sds rest on next to no observations, where weights rather than rows are why."""
-    nobs, n_rows = float(getattr(design, "nobs", np.inf)), int(getattr(design, "n_rows", 0))
-    if nobs >= _PLENTY or n_rows <= nobs * (1.0 + 1e-9):
-        return ()
-    why = f"divide by {nobs - 1.0:.3g}" if nobs > 1.0 + 1e-9 else "divide by one less, which leaves nothing"
-    return (
-        f"The weights add up to {nobs:.4g} observation(s) over {n_rows:,} rows, and the sds behind these scales {why}. "
-        "If the weights are shares, multiply them by the number of rows; or give the prior as numbers, such as "
-        "bayeslogit.Normal(2.5).",
-    )
-
-
-PRESETS: dict[str, Callable[[Columns], ResolvedPrior]] = {"rstanarm": _rstanarm}
 
 # Family to what makes it, and how few and many numbers it takes; positions are those of the families' own arguments.
 _FAMILIES: dict[str, tuple[Callable[..., Prior], int, int]] = {
@@ -99,6 +105,9 @@ _FAMILIES: dict[str, tuple[Callable[..., Prior], int, int]] = {
     "elasticnet": (lambda l1, l2: ElasticNet(l1=l1, l2=l2), 2, 2),
     "student_t": (StudentT, 2, 2),
     "cauchy": (Cauchy, 1, 1),
+    "jeffreys": (Jeffreys, 0, 0),
+    "dy": (DiaconisYlvisaker, 0, 0),
+    "grouplaplace": (GroupLaplace, 1, 1),
 }
 
 

@@ -1,6 +1,7 @@
 """A prior that has met its design: plain records of numbers that target, PyMC, JSON and tables all read.
 
-A prior is a sum of log densities of linear functions of beta, ``sum_k log f_k(A_k beta)``.
+A prior is a sum of log densities of linear functions of beta, ``sum_k log f_k(A_k beta)``, and at most one term of the
+whole model, which needs the data to be evaluated: `target` does that.
 """
 
 from __future__ import annotations
@@ -12,12 +13,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from scipy.special import ndtri
 
 from bayeslogit.densities import DENSITIES, Density
+from bayeslogit.prior_widths import half_width
 from bayeslogit.table import Column, Table
 
 Array = NDArray[np.float64]
-_Z95 = 1.959963984540054
+_SHOWN = 0.95
+_MADE_OF = (Column("x_mean", "mean(x)", "number"), Column("x_sd", "sd(x)", "number"), Column("rule", "scale"))
+# Terms that are functions of the whole model and its data, by the name that their records carry.
+WHOLE = {"jeffreys": "Jeffreys (whole model)", "diaconis_ylvisaker": "Diaconis-Ylvisaker (whole model)"}
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What scales that depend on the data were worked out from, so that a reader can check them by hand.
+
+    Attributes
+    ----------
+    mean, sd : array, shape (p,)
+        Of the columns, as the rule took them; NaN where it took none.
+    rules : tuple of str
+        The rules in words.
+    which : array of int, shape (p,)
+        Position in ``rules`` for each column.
+    """
+
+    mean: Array
+    sd: Array
+    rules: tuple[str, ...]
+    which: NDArray[np.intp]
+
+    def of(self, column: int) -> tuple[float | None, float | None, str | None]:
+        """Mean, sd and rule of one column; None where there is none."""
+        mean, sd = float(self.mean[column]), float(self.sd[column])
+        rule = self.rules[self.which[column]]
+        return None if np.isnan(mean) else mean, None if np.isnan(sd) else sd, rule or None
+
+    def describe(self, columns: tuple[int, ...]) -> list[list[Any]]:
+        return [list(self.of(column)) for column in columns]
+
+    @classmethod
+    def restored(cls, p: int, columns: tuple[int, ...], rows: list[list[Any]]) -> Basis:
+        """The inverse of `describe`."""
+        mean, sd, which = np.full(p, np.nan), np.full(p, np.nan), np.zeros(p, dtype=np.intp)
+        rules = tuple(dict.fromkeys(row[2] or "" for row in rows))
+        for column, (own_mean, own_sd, rule) in zip(columns, rows, strict=True):
+            mean[column], sd[column] = (np.nan if each is None else each for each in (own_mean, own_sd))
+            which[column] = rules.index(rule or "")
+        return cls(mean, sd, rules, which)
 
 
 @dataclass(frozen=True)
@@ -36,6 +81,8 @@ class PriorTerm:
         The linear functions. None means the coefficients themselves.
     where : str
         Words that follow the density in tables, such as "at the column means".
+    basis : Basis or None
+        What the parameters were worked out from, where they depend on the data.
     """
 
     family: str
@@ -43,6 +90,7 @@ class PriorTerm:
     parameters: Mapping[str, Array] = field(default_factory=dict)
     map: Array | None = None
     where: str = ""
+    basis: Basis | None = None
 
     @property
     def density(self) -> Density:
@@ -57,7 +105,7 @@ class PriorTerm:
         return beta[list(self.columns)] if self.map is None else self.map @ beta
 
     def log_density(self, beta: Array) -> float:
-        return self.density.log_density(self.functions(beta), **self.parameters)
+        return float(self.density.log_density(self.functions(beta), **self.parameters))
 
     def label(self, index: int) -> str:
         text = self.density.label(index, **self.parameters)
@@ -78,12 +126,15 @@ class ResolvedPrior:
         What the user asked for, in words.
     notes : tuple of str
         What a reader should know about how the numbers came about.
+    whole : str
+        A key of `WHOLE`: a term of the whole model, beside the others. Empty without one.
     """
 
     columns: tuple[str, ...]
     terms: tuple[PriorTerm, ...]
     name: str
     notes: tuple[str, ...] = ()
+    whole: str = ""
 
     @property
     def flat(self) -> NDArray[np.bool_]:
@@ -96,18 +147,22 @@ class ResolvedPrior:
     @property
     def gaussian(self) -> NDArray[np.bool_]:
         """Which coefficients have a normal prior or none; shape (p,). Others have no share of the precision."""
+        if self.whole:
+            return np.zeros(len(self.columns), dtype=bool)
         mask = np.ones(len(self.columns), dtype=bool)
         for term in self.terms:
             mask[list(term.columns)] = term.family in ("flat", "normal", "multivariate_normal")
         return mask
 
     def log_density(self, beta: Array) -> float:
-        """Normalised log prior density at ``beta``; flat columns contribute 0."""
+        """Normalised log prior density at ``beta``; flat columns and a term of the whole model contribute 0."""
         return sum(term.log_density(beta) for term in self.terms)
 
     def constraints(self) -> Array:
-        """Rows whose span is what the proper terms bound, shape (k, p)."""
+        """Rows whose span is what the prior bounds, shape (k, p). A term of the whole model bounds everything."""
         p = len(self.columns)
+        if self.whole:
+            return np.eye(p)
         rows = [np.eye(p)[list(t.columns)] if t.map is None else t.map for t in self.terms if t.proper]
         return np.vstack(rows) if rows else np.zeros((0, p))
 
@@ -120,6 +175,19 @@ class ResolvedPrior:
                 result[list(term.columns)] = term.density.variance(**term.parameters)
         for term in mapped:
             result[list(term.columns)] = self._mapped_variance(term)
+        return result
+
+    def half_widths(self, prob: float) -> Array:
+        """Half of each coefficient's central prior interval; NaN where its density is not told by one term. (p,)."""
+        result = np.full(len(self.columns), np.inf)
+        for term in self.terms:
+            if term.map is None:
+                result[list(term.columns)] = half_width(term.family, term.parameters, prob)
+        normal = bool(np.all(self.gaussian))
+        for term in self.terms:
+            if term.map is not None:  # a coefficient that is a combination of others: normal if they all are
+                spread = np.sqrt(self._mapped_variance(term))
+                result[list(term.columns)] = float(ndtri(0.5 + 0.5 * prob)) * spread if normal else np.nan
         return result
 
     def _mapped_variance(self, mapped: PriorTerm) -> Array:
@@ -151,36 +219,48 @@ class ResolvedPrior:
         for term in self.terms:
             for index, column in enumerate(term.columns):
                 result[column] = term.label(index)
+        if self.whole:
+            flat = self.flat
+            whole = WHOLE[self.whole]
+            result = [whole if flat[j] else f"{own}, {whole}" for j, own in enumerate(result)]
         return tuple(result)
 
     def describe(self) -> list[dict[str, Any]]:
         """The record as plain lists, numbers and strings: family, columns by name, parameters, linear map."""
-        return [
+        own: list[dict[str, Any]] = [
             {
                 "family": term.family,
                 "columns": [self.columns[j] for j in term.columns],
                 "parameters": {key: np.asarray(value).tolist() for key, value in term.parameters.items()},
                 "map": None if term.map is None else term.map.tolist(),
                 "where": term.where,
+                **({} if term.basis is None else {"basis": term.basis.describe(term.columns)}),
             }
             for term in self.terms
         ]
+        if self.whole:
+            whole: dict[str, Any] = {"columns": list(self.columns), "parameters": {}, "map": None, "where": ""}
+            own.append({"family": self.whole, **whole})
+        return own
 
     def table(self) -> Table:
         """The prior of each column as numbers, with the range of odds ratios that it thinks likely."""
-        sd = np.sqrt(self.variance())
+        sd, half = np.sqrt(self.variance()), self.half_widths(_SHOWN)
         mean = self.means()
+        basis = {j: term.basis.of(j) for term in self.terms if term.basis is not None for j in term.columns}
         rows = []
         for j, (name, label) in enumerate(zip(self.columns, self.labels(), strict=True)):
-            proper = bool(np.isfinite(sd[j]))
-            low, high = (_odds_ratio(mean[j] + sign * _Z95 * sd[j]) if proper else None for sign in (-1, 1))
-            rows.append((name, label, float(sd[j]), low, high))
+            known = bool(np.isfinite(half[j]))
+            low, high = (_odds_ratio(mean[j] + sign * half[j]) if known else None for sign in (-1, 1))
+            made_of = basis.get(j, (None, None, None)) if basis else ()
+            rows.append((name, label, *made_of, float(sd[j]), low, high))
         return Table(
             name="priors",
             title=f"Prior: {self.name}",
             columns=(
                 Column("term", "term"),
                 Column("prior", "prior (log-odds per unit)"),
+                *(_MADE_OF if basis else ()),
                 Column("sd", "prior sd", "number"),
                 Column("or_lower", "odds ratio 2.5 %", "ratio"),
                 Column("or_upper", "97.5 %", "ratio"),
@@ -211,8 +291,15 @@ def _spread(term: PriorTerm, part: Array) -> Array:
         factor = cho_factor(term.parameters["precision"])
         joint: Array = np.einsum("ij,ji->i", part, cho_solve(factor, part.T))
         return joint
-    result: Array = np.square(part) @ term.density.variance(**term.parameters)
-    return result
+    with np.errstate(invalid="ignore"):  # a coefficient without a variance adds nothing where it does not enter
+        parts: Array = np.where(part != 0.0, np.square(part) * term.density.variance(**term.parameters), 0.0)
+    return parts.sum(axis=1)
+
+
+def _restored_basis(term: Mapping[str, Any], position: Mapping[str, int]) -> Basis | None:
+    if "basis" not in term:
+        return None
+    return Basis.restored(len(position), tuple(position[label] for label in term["columns"]), term["basis"])
 
 
 def from_description(
@@ -227,7 +314,10 @@ def from_description(
             {key: np.asarray(value, dtype=np.float64) for key, value in term["parameters"].items()},
             None if term["map"] is None else np.asarray(term["map"], dtype=np.float64),
             term["where"],
+            _restored_basis(term, position),
         )
         for term in terms
+        if term["family"] not in WHOLE
     )
-    return ResolvedPrior(columns, restored, name, notes)
+    whole = [term["family"] for term in terms if term["family"] in WHOLE]
+    return ResolvedPrior(columns, restored, name, notes, whole[0] if whole else "")

@@ -29,7 +29,7 @@ class ScikitLearn:
     title: str
 
     def objective(self, p: Parameters, s: Sizes) -> Objective:
-        mix = number(self.title, "l1_ratio", p["l1_ratio"], high=1.0)
+        mix = self._mix(p)
         liblinear = self._solver(p, mix) == "liblinear"
         C = 1.0 if p["C"] is None else number(self.title, "C", p["C"], open_low=True)
         if p["alpha"] is not None:
@@ -44,6 +44,15 @@ class ScikitLearn:
         bias = strength if liblinear else 0.0
         unit = s.on_slopes(1.0, 1.0 / scaling)
         return Objective.of(factor, s.on_slopes(strength, bias) * (1 - mix), s.on_slopes(strength, bias) * mix, unit)
+
+    def _mix(self, p: Parameters) -> float:
+        """The share of L1; ``penalty=`` says it in scikit-learn before 1.8."""
+        mix = number(self.title, "l1_ratio", p["l1_ratio"], high=1.0)
+        penalty = choice(self.title, "penalty", p["penalty"], ("elasticnet", "l1", "l2"))
+        own = {"l1": 1.0, "l2": 0.0}.get(penalty, mix)
+        if mix not in (0.0, own):
+            raise ArgumentError(f"{self.title}: penalty={penalty!r} and l1_ratio={mix:g} contradict each other.")
+        return own
 
     def _solver(self, p: Parameters, mix: float) -> str:
         if p["solver"] is None:
@@ -75,7 +84,7 @@ class ScikitLearn:
         return found | {"solver": "liblinear", "intercept_scaling": float(scaling)}
 
     def words(self, p: Parameters, s: Sizes) -> str:
-        mix = float(p["l1_ratio"])
+        mix = self._mix(p)
         if p["alpha"] is not None:
             return f"loss / {shown(s.total)} + {mixed(shown(p['alpha']), mix)}"
         C = 1.0 if p["C"] is None else float(p["C"])

@@ -13,7 +13,7 @@ from bayeslogit.checks import choice, scales, shown, vector
 from bayeslogit.errors import ArgumentError
 from bayeslogit.penalties import Objective, Penalty, Sizes, common
 from bayeslogit.presets import as_prior
-from bayeslogit.resolved import PriorTerm, ResolvedPrior
+from bayeslogit.resolved import WHOLE, PriorTerm, ResolvedPrior
 from bayeslogit.rules import CannotSayError, Parameters
 
 Array = NDArray[np.float64]
@@ -60,6 +60,11 @@ class Bayeslogit:
         if resolved.columns != s.columns:
             raise ArgumentError(
                 f"{self.title}: the prior is of the columns {resolved.columns}, the design's are {s.columns}."
+            )
+        if resolved.whole:
+            raise CannotSayError(
+                f"{WHOLE[resolved.whole]} is a prior of the whole model, not a penalty of each coefficient",
+                "Convert a prior of separate coefficients, such as Normal(2.5)",
             )
         penalty = Penalty(np.zeros(s.p), np.zeros(s.p), np.zeros(s.p))
         for term in resolved.terms:

@@ -13,10 +13,14 @@ from numbers import Real
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.errors import ArgumentError
+from bayeslogit.continuation import continued
+from bayeslogit.errors import ArgumentError, PriorError
 from bayeslogit.existence import single_class, too_few_rows
+from bayeslogit.firth import firth, third_derivatives_are_cheap
+from bayeslogit.group_sets import grouped
 from bayeslogit.logistic import logit
-from bayeslogit.mode import Mode, Road, Status
+from bayeslogit.mode import Mode, Road, Status, Whole
+from bayeslogit.multimodal import examined, needs_examining
 from bayeslogit.newton import POLISHED, SETTLED, Search, newton
 from bayeslogit.proximal import proximal
 from bayeslogit.quasi_newton import Climb, climb
@@ -43,11 +47,17 @@ _MOST_CHORDS = 8
 _EXACT = 1e-6
 # How far from the mode a reduced one may be once lifted, whatever the tolerance.
 _LIFTED = 1e-6
+# Firth steps after which those from the null model have gone astray.
+_PATIENCE = 40
 
 
 def choose_road(target: LogPosterior, covariance: bool = True) -> Road:
     """Which algorithm finds this mode soonest; every one of them finds the same."""
     n, p = target.design.source.n_rows, len(target.design.columns)
+    if target.prior.whole == "jeffreys":
+        return Road.FIRTH
+    if len(target.kinks.groups):
+        return Road.GROUPS
     if target.kinks:
         return Road.WORKING_SETS if many_kinks(target) else Road.PROXIMAL
     if is_wide(target):
@@ -67,6 +77,7 @@ def find_mode(
     max_iter: int = 200,
     covariance: bool = True,
     road: Road | None = None,
+    examine: bool = True,
 ) -> Mode:
     """The mode of a log posterior, with a certificate.
 
@@ -83,6 +94,8 @@ def find_mode(
         Whether the information at the mode is wanted too; without it `Mode.factor` is None.
     road : Road, optional
         Instead of `choose_road`.
+    examine : bool
+        Under priors that are not log-concave, ask whether there are other modes, and return the highest.
 
     Returns
     -------
@@ -94,7 +107,9 @@ def find_mode(
     if not _between(max_iter, 0, math.inf):
         raise ArgumentError(f"max_iter={max_iter!r}: a whole number of at least one step is needed.")
     road = choose_road(target, covariance) if road is None else road
-    if road is Road.WIDE:
+    if road is Road.FIRTH:
+        found = _firth(target, start, tol, int(max_iter), covariance)
+    elif road is Road.WIDE:
         wide = reduce_wide(target)
         found = wide.lift(find_mode(wide.target, tol=tol, max_iter=max_iter, road=Road.NEWTON))
         if found.converged and found.decrement > max(tol, _LIFTED):
@@ -102,7 +117,16 @@ def find_mode(
     else:
         gamma = _null_model(target) if start is None else target.coordinates.gamma(np.asarray(start, dtype=np.float64))
         found = _no_mode_at_once(target, gamma, road) or _walk(target, gamma, road, tol, int(max_iter))
-    return found if covariance else replace(found, factor=None, information=None, subspace=None)
+        ended = found.converged or found.status is Status.ITERATION_LIMIT
+        if examine and ended and needs_examining(target):
+            anew = road if target.kinks else Road.NEWTON
+            found = examined(target, found, gamma, lambda aim, near: _walk(aim, near, anew, tol, int(max_iter)))
+    if target.pseudo:
+        found = replace(found, whole=_pseudo_prior(target, found))
+    if covariance:
+        return found
+    whole = None if found.whole is None else Whole(found.whole.log_density, None)
+    return replace(found, factor=None, information=None, subspace=None, whole=whole)
 
 
 def _not_lifted(decrement: float, tol: float) -> str:
@@ -125,9 +149,49 @@ def _null_model(target: LogPosterior) -> Array:
     return gamma
 
 
+def _firth(target: LogPosterior, start: Array | None, tol: float, max_iter: int, covariance: bool) -> Mode:
+    """Under Jeffreys' prior, from the null model or from the mode of the conjugate prior, which is near.
+
+    From the latter where curvature is dear, so that few steps are left, and where steps from the null model have gone
+    astray: the conjugate density is concave.
+    """
+    if any(term.proper for term in target.prior.terms) and target.kinks:
+        raise PriorError(
+            "Jeffreys() goes with smooth priors on terms only, such as bayeslogit.Normal(1); one of these has a kink. "
+            "Use DiaconisYlvisaker() instead, which goes with all."
+        )
+    cheap = third_derivatives_are_cheap(target) or len(target.design.columns) > target.design.n_rows
+    if start is not None or cheap:
+        gamma = _null_model(target) if start is None else target.coordinates.gamma(np.asarray(start, dtype=np.float64))
+        found = firth(target, gamma, tol, min(max_iter, _PATIENCE), started=start is not None)
+        if found.status is not Status.ITERATION_LIMIT or len(found.trace) > max_iter:
+            return found
+    conjugate = LogPosterior(target.design, replace(target.prior, whole="diaconis_ylvisaker"), target.coordinates)
+    near = find_mode(conjugate, tol=1e-2, max_iter=max_iter)
+    if near.status is Status.NOT_POSITIVE_DEFINITE:
+        return replace(near, road=Road.FIRTH, whole=None)
+    gamma = target.coordinates.gamma(near.beta)
+    metric = None if cheap else near.factor
+    found = firth(target, gamma, tol, max_iter, started=True, metric=metric, exact=covariance)
+    passes, informations = found.n_passes + near.n_passes, found.n_hessians + near.n_hessians
+    return replace(found, n_passes=passes, n_hessians=informations, n_sampled=near.n_sampled)
+
+
+def _pseudo_prior(target: LogPosterior, found: Mode) -> Whole:
+    """What the pseudo-observations of a Diaconis-Ylvisaker prior say at the end of a search."""
+    gamma = target.coordinates.gamma(found.beta)
+    density = target.whole_log_density(gamma)
+    if found.information is None or not found.information.size:
+        return Whole(density, None)
+    own = found.subspace.prior_information if found.subspace else target.prior_target.information(gamma)
+    return Whole(density, 2.0 * target.pseudo / (1.0 + 2.0 * target.pseudo) * (found.information - own))
+
+
 def _walk(target: LogPosterior, gamma: Array, road: Road, tol: float, max_iter: int) -> Mode:
+    if road is Road.GROUPS or (target.kinks and not target.concave):
+        return grouped(target, gamma, tol, max_iter, road)
     if road is Road.WORKING_SETS:
-        return working_sets(target, gamma, tol, max_iter)[0]
+        return continued(target, gamma, tol) or working_sets(target, gamma, tol, max_iter)
     if road is Road.PROXIMAL:
         return proximal(_search(target, gamma, road), tol, max_iter)
     if road is Road.NEWTON:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.diagnostics import share_in_words
+from bayeslogit.diagnostics import PULL_IN_WORDS, share_in_words
 from bayeslogit.table import Cell, Column, Table
 
 Array = NDArray[np.float64]
@@ -17,7 +17,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Coefficients:
-    """What is said about each coefficient; every array has shape (p,), on the log-odds scale."""
+    """What is said about each coefficient; every array has shape (p,), on the log-odds scale.
+
+    ``pull`` is None where every prior is normal or flat.
+    """
 
     names: tuple[str, ...]
     estimate: Array
@@ -26,6 +29,8 @@ class Coefficients:
     upper: Array
     prior: tuple[str, ...]
     share: Array
+    pull: Array | None = None
+    pull_by: tuple[str, ...] = ()
 
 
 def percent(prob: float) -> str:
@@ -47,7 +52,7 @@ def coefficient_table(
     notes: Sequence[str],
     reference_levels: Mapping[str, str],
 ) -> Table:
-    """One row a coefficient: mode, sd, interval, odds ratio with its own interval, prior, prior share."""
+    """One row a coefficient: mode, sd, interval, odds ratio with its own interval, prior, prior share or pull."""
     c = coefficients
     width = percent(prob)
     ratios = odds_ratio(np.column_stack([c.estimate, c.lower, c.upper]))
@@ -65,6 +70,7 @@ def coefficient_table(
                 c.prior[j],
                 share,
                 share_in_words(share),
+                *(() if c.pull is None else (float(c.pull[j]), c.pull_by[j] or None)),
             )
         )
     references = tuple(f"{factor}: compared with {level}." for factor, level in reference_levels.items())
@@ -83,10 +89,11 @@ def coefficient_table(
             Column("prior", "prior"),
             Column("prior_share", "prior share", "percent"),
             Column("led_by", "led by"),
+            *(() if c.pull is None else (Column("pull", "pull, sds", "number"), Column("pull_by", "pull by"))),
         ),
         rows=tuple(rows),
         header=tuple(header),
-        notes=(*references, *notes),
+        notes=(*references, *notes, *(() if c.pull is None else (PULL_IN_WORDS,))),
     )
 
 
@@ -95,6 +102,8 @@ def tidy_columns(coefficients: Coefficients, *, exponentiate: bool) -> dict[str,
     c = coefficients
     columns: dict[str, Any] = {"term": list(c.names), "estimate": c.estimate, "std_error": c.sd}
     columns |= {"conf_low": c.lower, "conf_high": c.upper, "prior": list(c.prior), "prior_share": c.share}
+    if c.pull is not None:
+        columns |= {"pull": c.pull, "pull_by": list(c.pull_by)}
     if exponentiate:
         del columns["std_error"]
         for key in ("estimate", "conf_low", "conf_high"):

@@ -74,6 +74,25 @@ class Wide:
             recession=None if found.recession is None else self._lift_recession(found.recession),
         )
 
+    def rescaled(self, target: LogPosterior) -> Wide | None:
+        """The same reduction for a prior whose scales are all so many times as wide; None if they are not."""
+        separable = _separable(target, self.reduced)
+        mean, scale = _normal_parameters(target.prior, self.reduced)
+        ratio = float(scale[0] / self.scale[0])
+        same = np.allclose(scale, ratio * self.scale, rtol=1e-12, atol=0.0) and np.array_equal(mean, self.mean)
+        if separable is None or not same or not np.array_equal(_normal_columns(target), self.reduced):
+            return None
+        design, r = self.target.design, self.basis.shape[1]
+        source = design.source
+        assert isinstance(source, MemorySource) and isinstance(source.X, DenseRows)
+        stretch = np.ones(self.kept.size - int(design.has_intercept) + r)
+        stretch[-r:] = ratio
+        rows = replace(source.X, X=source.X.X * stretch)
+        small = replace(design, source=replace(source, X=rows))
+        prior = _reduced_prior(target.prior, self.target.prior.columns, self.kept, r)
+        inner = LogPosterior(small, prior, self.target.coordinates)
+        return replace(self, target=inner, whole=separable, scale=scale)
+
     def _lift_recession(self, found: Recession) -> Recession:
         direction = np.zeros(self.kept.size + self.reduced.size)
         direction[self.kept] = found.direction[: self.kept.size]

@@ -31,7 +31,12 @@ def dense_arguments(rng: np.random.Generator, dtype: Any = np.float64) -> dict[s
     offset, weight = rng.standard_normal(N) * 50, rng.random(N)
     likelihood = (X, center, slopes, start, successes, failures, offset)
     square = X.astype(float).T @ X.astype(float)
+    panels = np.ascontiguousarray(X.astype(float)[:520].reshape(8, 65, K).transpose(0, 2, 1))
+    paneled = [each[:520].reshape(8, 65) for each in (successes, failures, offset)]
+    fours = np.concatenate([panels, np.zeros((8, 1, 65))], axis=1)
     return {
+        "panel_slope": (panels, np.where(slopes > 0, slopes, 0.0), *paneled, np.empty((8, 65)), np.empty((8, 65))),
+        "panel_information": (fours, paneled[1], 4),
         "predict": (X, center, slopes, start),
         "score": (X, center, weight),
         "information": (X, center, weight, 1),
@@ -41,8 +46,22 @@ def dense_arguments(rng: np.random.Generator, dtype: Any = np.float64) -> dict[s
         "cholesky": (square,),
         "solve": (np.linalg.cholesky(square).T.copy(), slopes),
         "descend": (square, 10 * slopes, center, np.round(center), np.full(K, 30.0), 1e-13, 10_000),
+        "descend_groups": _blocks(square, slopes, center),
         "group_rows": (np.round(X).view(f"u{X.itemsize}"), np.zeros(N, np.uint64), successes, failures, N),
     }
+
+
+def _blocks(square: np.ndarray, slopes: np.ndarray, center: np.ndarray) -> tuple[Any, ...]:
+    """A free coordinate, one with a kink, a group of two that pulls and one of three that stays at zero."""
+    members, starts = np.array([1, 3, 2, 5, 6]), np.array([0, 2, 5])
+    parts = [np.linalg.eigh(square[np.ix_(own, own)]) for own in (members[:2], members[2:])]
+    curves, directions = np.concatenate([v for v, _ in parts]), np.concatenate([Q.ravel() for _, Q in parts])
+    rate = np.zeros(K)
+    rate[4] = 30.0
+    return (
+        *(square, 100 * slopes, np.zeros(K), np.where(rate > 0, np.round(center), 0.0), rate, np.array([0, 4])),
+        *(members, starts, np.array([30.0, 1e4]), curves, directions, 1e-13, 10_000),
+    )
 
 
 def sparse_arguments(rng: np.random.Generator) -> dict[str, tuple[Any, ...]]:
@@ -63,6 +82,8 @@ def comparable(name: str, result: Any) -> list[Any]:
     parts = list(result) if isinstance(result, tuple) else [result]
     if name in ("information", "expand"):
         parts[-1] = np.triu(parts[-1])
+    if name == "panel_information":
+        parts[-1] = np.tril(parts[-1], 4)
     if name == "sparse_information":
         parts[-1] = np.tril(parts[-1])
     return parts

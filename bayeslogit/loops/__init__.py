@@ -6,7 +6,7 @@ they are read, ``x - center``, so no centred copy is ever made. Every loop has a
 
 from __future__ import annotations
 
-from bayeslogit.loops import algebra, dense, descent, rows, sparse
+from bayeslogit.loops import algebra, dense, descent, groups, panels, rows, sparse
 from bayeslogit.loops.compile import Loop
 
 LOOPS: dict[str, Loop] = {
@@ -19,6 +19,9 @@ LOOPS: dict[str, Loop] = {
     "cholesky": algebra.cholesky,
     "solve": algebra.solve,
     "descend": descent.descend,
+    "descend_groups": groups.descend_groups,
+    "panel_slope": panels.panel_slope,
+    "panel_information": panels.panel_information,
     "group_rows": rows.group_rows,
     "sparse_predict": sparse.sparse_predict,
     "sparse_score": sparse.sparse_score,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,7 +76,7 @@ def coefficient_covariance(
     if kind != "robust" and mode.information is None:
         raise FitError("This fit formed no information matrix: fit again without covariance='none'.")
     data = design() if kind == "robust" else _at_hand(design)
-    if kind == "likelihood":
+    if kind == "likelihood" and prior.whole != "jeffreys":
         warnings.warn(
             "kind='likelihood' leaves the prior out: it is not the covariance of this fit's estimates.",
             FitWarning,
@@ -93,7 +93,7 @@ def coefficient_covariance(
         result = clustered_covariance(ends, data, data.group_codes(groups))
     elif kind == "robust":
         assert data is not None
-        meat = scatter(LogPosterior(data, prior), posterior)
+        meat = scatter(LogPosterior(data, replace(prior, whole="")), posterior)  # of the data, not of pseudo-data
         result = sampling_covariance(ends, meat, np.sqrt(meat.diagonal()), data, squared_residuals)
     else:
         total = mode.information
@@ -113,8 +113,10 @@ def _at_hand(design: Callable[[], Design]) -> Design | None:
 def prior_information(mode: Mode, prior: ResolvedPrior) -> Array:
     """Of the prior at the mode, in the coordinates of the factor."""
     if mode.subspace is not None:
-        return mode.subspace.prior_information
-    return PriorTarget(prior, mode.coordinates).information(mode.coordinates.gamma(mode.beta))
+        own = mode.subspace.prior_information
+    else:
+        own = PriorTarget(prior, mode.coordinates).information(mode.coordinates.gamma(mode.beta))
+    return own if mode.whole is None or mode.whole.information is None else own + mode.whole.information
 
 
 def _product(half: Array) -> Array:
