@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayeslogit.errors import ArgumentError
 from bayeslogit.marks import (
+    HUES,
     Axis,
     Band,
     Intervals,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 _ENDLESS = 1e9  # a log-odds this far out is drawn as an arrow
 _MAIN, _GREY = "#1b5e8c", "#8a8f98"
+_COLORS = ("#1b5e8c", "#c2571a", "#2f7d4f", "#8b4a9c", "#9c7411", "#a8324a", "#1f8792", "#63676f")
+_HUES = dict(zip(HUES, _COLORS, strict=True))
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,9 @@ class Chart(Plot):
             upper = lower = figure.subplots()
         for layer in self.layers:
             _matplotlib_layer(upper, layer, self)
+        for y, end in zip(_apart([end.y for end in self.ends], self.y), self.ends, strict=True):
+            color = _HUES.get(end.style, _GREY)
+            upper.annotate(_literal(end.text), (1.01, y), xycoords=("axes fraction", "data"), fontsize=8, color=color)
         _matplotlib_axes(upper, lower, self)
         return figure
 
@@ -309,6 +315,16 @@ def _literal(text: str) -> str:
     return text.replace("$", r"\$")  # a column name is not mathtext
 
 
+def _apart(heights: Sequence[float], axis: Axis) -> list[float]:
+    """Heights pushed apart so far that a line of text fits between them."""
+    gap, at = 0.04 * (axis.upper - axis.lower), [0.0] * len(heights)
+    last = -math.inf
+    for k in sorted(range(len(heights)), key=lambda k: heights[k]):
+        last = at[k] = max(heights[k], last + gap)
+    over = max(last - axis.upper, 0.0) if heights else 0.0
+    return [y - over for y in at]
+
+
 def _clipped(ends: Sequence[float], axis: Axis) -> list[float]:
     return [min(max(end, axis.lower), axis.upper) if not math.isnan(end) else end for end in ends]
 
@@ -337,9 +353,12 @@ def _matplotlib_axes(upper: Any, lower: Any, plot: Plot) -> None:
 
 def _matplotlib_layer(axes: Any, layer: Layer, plot: Plot) -> None:
     name = _literal(layer.label) or "_nolegend_"
-    look = {"main": {"color": _MAIN, "lw": 1.6}, "muted": {"color": _GREY, "lw": 5.0, "alpha": 0.45}}.get(
-        layer.style, {"color": _GREY, "lw": 1.0, "ls": "--"}
-    )
+    color = _HUES.get(layer.style, _GREY)
+    look = {
+        "main": {"color": _MAIN, "lw": 1.6},
+        "muted": {"color": _GREY, "lw": 5.0, "alpha": 0.45},
+        "thin": {"color": _GREY, "lw": 0.7, "alpha": 0.6},
+    }.get(layer.style, {"color": color, "lw": 1.6} if layer.style in _HUES else {"color": _GREY, "lw": 1.0, "ls": "--"})
     if isinstance(layer, Points):
         area = 28.0 if layer.size is None else [max(120.0 * s, 6.0) for s in layer.size]
         opaque = 1.0 if layer.size is None else 0.5
@@ -350,7 +369,7 @@ def _matplotlib_layer(axes: Any, layer: Layer, plot: Plot) -> None:
     elif isinstance(layer, Line):
         axes.plot(layer.x, layer.y, label=name, **look)
     elif isinstance(layer, Band):
-        axes.fill_between(layer.x, layer.lower, layer.upper, color=_GREY, alpha=0.25, label=name)
+        axes.fill_between(layer.x, layer.lower, layer.upper, color=color, alpha=0.2, lw=0, label=name)
     elif isinstance(layer, Rule):
         (axes.axvline if layer.vertical else axes.axhline)(layer.position, label=name, **look)
     elif isinstance(layer, Note):

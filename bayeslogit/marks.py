@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from bayeslogit.table import Table
 
-STYLES = ("main", "muted", "guide")
+HUES = tuple(f"h{i}" for i in range(8))  # one a line, where several are told apart
+STYLES = ("main", "muted", "guide", "thin", *HUES)
 _LEADS = (
     (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 7),
     (1, 1.5, 2, 3, 5, 7),
@@ -102,6 +103,15 @@ class Note:
 
 
 @dataclass(frozen=True)
+class End:
+    """The name of a line, written beside the right edge of the chart near the height `y`."""
+
+    y: float
+    text: str
+    style: str = "main"
+
+
+@dataclass(frozen=True)
 class Strip:
     """A histogram under the chart on the same x axis: `heights` between consecutive `edges`, named by `label`."""
 
@@ -136,6 +146,8 @@ class Plot:
         What the rows' values are.
     strip : Strip or None
         A histogram under the chart.
+    ends : tuple of End
+        Names at the right edge, spread so that none covers another; such a chart is wider than tall.
     notes : tuple of str
         Each reaches every rendering.
     """
@@ -151,6 +163,7 @@ class Plot:
     rows: tuple[Row, ...] = ()
     row_heading: str = ""
     strip: Strip | None = None
+    ends: tuple[End, ...] = ()
     notes: tuple[str, ...] = ()
 
 

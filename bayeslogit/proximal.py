@@ -8,7 +8,6 @@ from its kink the score of a coefficient balances the rate, at the kink it stays
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,6 @@ from bayeslogit.mode import Mode, Status
 from bayeslogit.newton import POLISHED, Search, recession_of
 from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor
 from bayeslogit.subspace import Support
-from bayeslogit.target import Expansion
 
 Array = NDArray[np.float64]
 _ARMIJO = 1e-4
@@ -28,8 +26,6 @@ _SHORTEST = 1e-10
 _SWEEPS = 5000
 _LEVEL = 1e4
 _PATIENCE = 12
-# A step with a stale information has to shrink the violation at least so much.
-_SHRINKS = 0.3
 # Up to this many columns coordinate descent in plain Python costs less than loading a compiler.
 _FEW = 16
 
@@ -42,17 +38,10 @@ class _Judgement(NamedTuple):
     factor: Factor | None
 
 
-def proximal(search: Search, tol: float, max_iter: int, *, stale: bool = False) -> Mode:
-    """Steps from where the search stands until the optimality condition holds to ``tol`` posterior sds.
-
-    Parameters
-    ----------
-    stale : bool
-        Keep the information while steps made with it still shrink the violation, and do not form it at the end: for
-        sequences of fits of which only the mode is wanted.
-    """
+def proximal(search: Search, tol: float, max_iter: int) -> Mode:
+    """Steps from where the search stands until the optimality condition holds to ``tol`` posterior sds."""
     here = _judge(search)
-    aim, steps = tol if stale else min(tol, POLISHED), 0
+    aim, steps = min(tol, POLISHED), 0
     while here.violation > aim and steps < max_iter:
         weak = here.factor is None or here.factor.smallest_pivot < WELL_CONDITIONED
         if weak and not search.identified and bool(search.target.prior.flat.any()):
@@ -62,18 +51,12 @@ def proximal(search: Search, tol: float, max_iter: int, *, stale: bool = False) 
                 return search.end(Status.NOT_POSITIVE_DEFINITE, refusal, math.inf)
             search.identified = True
         step = _best(search, 0.01 * min(aim, here.violation)) - search.gamma
-        reach = (
-            float(search.reach(step)[0]) if not stale and (here.violation <= tol or steps >= _PATIENCE) else math.nan
-        )
+        reach = float(search.reach(step)[0]) if here.violation <= tol or steps >= _PATIENCE else math.nan
         recession = recession_of(search, reach)
         if recession is not None:
             words = separated(search.target, recession)
             return search.end(Status.NO_FINITE_MODE, words, here.violation, recession=recession)
-        there = _walk(search, step, here, search.slope_at if stale else search.try_at)
-        poor = stale and not search.fresh and (there is None or there.violation > _SHRINKS * here.violation)
-        if poor:
-            search.state = search.try_at(search.gamma)
-            there = _judge(search)
+        there = _walk(search, step, here)
         if there is None:
             break
         here, steps = there, steps + 1
@@ -102,7 +85,7 @@ def _best(search: Search, tol: float) -> Array:
     return result
 
 
-def _walk(search: Search, step: Array, here: _Judgement, evaluate: Callable[[Array], Expansion]) -> _Judgement | None:
+def _walk(search: Search, step: Array, here: _Judgement) -> _Judgement | None:
     """Move along a step as far as the log density agrees with it; None if it does nowhere."""
     kinks, start, state = search.target.kinks, search.gamma, search.state
     gain = float(state.score @ step) - kinks.cost(start + step) + kinks.cost(start)
@@ -110,7 +93,7 @@ def _walk(search: Search, step: Array, here: _Judgement, evaluate: Callable[[Arr
     while length >= _SHORTEST:
         # The end of a whole step is exact, zeros included; a shorter one leaves its kinks.
         gamma = start + step if length == 1.0 else start + length * step
-        search.gamma, search.state = gamma, evaluate(gamma)
+        search.gamma, search.state = gamma, search.try_at(gamma)
         there, rise = _judge(search), search.state.log_density - state.log_density
         level = abs(rise) <= _LEVEL * slack and there.violation < here.violation
         if level or (gain > 0.0 and rise >= _ARMIJO * length * gain and rise > slack):

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from bayeslogit.marks import Axis, Band, Intervals, Layer, Line, Note, Plot, Points, Rule, Strip
+from bayeslogit.marks import HUES, Axis, Band, End, Intervals, Layer, Line, Note, Plot, Points, Rule, Strip
 from bayeslogit.plaintext import printable
 from bayeslogit.table import with_minus
 
@@ -31,7 +31,13 @@ color:var(--ink,#1f2328);overflow:visible;font-variant-numeric:tabular-nums}
 .bl-chart .muted{stroke:currentColor;stroke-opacity:.22;stroke-width:7;fill:none}
 .bl-chart .tip{stroke:currentColor;stroke-opacity:.5;stroke-width:1.5;fill:none}
 .bl-chart .area{fill:currentColor;fill-opacity:.13}.bl-chart .bar{fill:currentColor;fill-opacity:.28}
-@media screen and (prefers-color-scheme:dark){.bl-chart{--bl-a:var(--accent,#7db9e8);color:var(--ink,#e6e3dc)}}
+.bl-chart .thin{stroke:currentColor;stroke-opacity:.3;stroke-width:1;fill:none}
+.bl-chart .hue{stroke:var(--h);stroke-width:2;fill:none}.bl-chart .tint{fill:var(--h);fill-opacity:.15}
+.bl-chart .h0{--h:#1b5e8c}.bl-chart .h1{--h:#c2571a}.bl-chart .h2{--h:#2f7d4f}.bl-chart .h3{--h:#8b4a9c}
+.bl-chart .h4{--h:#9c7411}.bl-chart .h5{--h:#a8324a}.bl-chart .h6{--h:#1f8792}.bl-chart .h7{--h:#63676f}
+@media screen and (prefers-color-scheme:dark){.bl-chart{--bl-a:var(--accent,#7db9e8);color:var(--ink,#e6e3dc)}
+.bl-chart .h0{--h:#7db9e8}.bl-chart .h1{--h:#f0965a}.bl-chart .h2{--h:#6cc48e}.bl-chart .h3{--h:#c995d8}
+.bl-chart .h4{--h:#dcb85e}.bl-chart .h5{--h:#ee8a9b}.bl-chart .h6{--h:#7fcdd6}.bl-chart .h7{--h:#a9adb5}}
 """.strip().replace("\n", "")
 
 _LINE = 15.0  # from one line of text to the next
@@ -172,7 +178,7 @@ def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
     bottom = ends[-1] + 4
     frame = _Frame(plot, left, right, top, bottom)
     centre = [end - 10 if narrow else end - step / 2 + 2 for end, step in zip(ends, steps, strict=True)]
-    frame.y = lambda value: centre[round(value)]  # type: ignore[method-assign]
+    frame.y = lambda value: _between(centre, value)  # type: ignore[method-assign]
     if narrow:  # rules pause where a name stands
         frame.spans = [(top, top + 8), *((y - 10, y + 10) for y in centre), (bottom - 2, bottom)]
     if plot.row_heading:
@@ -191,12 +197,23 @@ def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
     return _legend(canvas, plot.layers, 4, bottom + 10, width - 8, True)
 
 
+def _between(centres: list[float], value: float) -> float:
+    """Rows stand at whole numbers; what lies between two of them stands there."""
+    low = min(max(math.floor(value), 0), max(len(centres) - 2, 0))
+    step = centres[low + 1] - centres[low] if len(centres) > 1 else 0.0
+    return centres[low] + (value - low) * step
+
+
 def _draw_square(canvas: _Canvas, plot: Plot, width: float) -> float:
     """An ordinary chart with two scales; wide: the legend stands beside it, narrow: below."""
     narrow = width < _NARROW
     left = 26.0 + max(text_width(with_minus(text)) for _, text in plot.y.ticks or ((0.0, "0"),))
     right = width - 14.0 if narrow else min(left + 0.58 * width, width - 200.0)
-    top, side = 12.0, right - left
+    names = [fit_lines(end.text, 0.26 * width, most=1, size=11.0)[0] for end in plot.ends]
+    if names:
+        right = width - 22.0 - max(text_width(name, 11.0) for name in names)
+    top = 12.0
+    side = (0.95 if narrow else 0.62) * (right - left) if names else right - left
     frame = _Frame(plot, left, right, top, top + side)
     _x_grid(canvas, frame)
     for position, text in plot.y.ticks:
@@ -208,10 +225,36 @@ def _draw_square(canvas: _Canvas, plot: Plot, width: float) -> float:
     canvas.path([(left, top), (left, top + side), (right, top + side)], "frame")
     if plot.strip:
         frame.bottom = _draw_strip(canvas, frame, plot.strip)
+    _name_ends(canvas, frame, plot.ends, names)
     bottom = _bottom_axis(canvas, frame, plot.x)
-    if narrow:
+    if narrow or names:
         return _legend(canvas, plot.layers, 4, bottom + 10, width - 8, True)
     return max(bottom, _legend(canvas, plot.layers, right + 28, top + 4, width - 4, False))
+
+
+def _name_ends(canvas: _Canvas, frame: _Frame, ends: tuple[End, ...], names: list[str]) -> None:
+    """Names at the right edge, pushed apart as far as they need, each with a stroke to the end of its line."""
+    order = sorted(range(len(ends)), key=lambda k: frame.y(ends[k].y))
+    heights = [min(max(frame.y(ends[k].y), frame.top), frame.bottom) for k in order]
+    at = heights.copy()
+    for _ in range(200):
+        moved = False
+        for i in range(len(at) - 1):
+            overlap = 13.5 - (at[i + 1] - at[i])
+            if overlap > 0.01:
+                up = min(overlap / 2, max(at[i] - frame.top, 0.0))
+                at[i], at[i + 1], moved = at[i] - up, at[i + 1] + overlap - up, True
+        if not moved:
+            break
+    for k, line, y in zip(order, heights, at, strict=True):
+        canvas.path([(frame.right, line), (frame.right + 12, y)], _classes(ends[k].style))
+        canvas.text(frame.right + 16, y + 4, names[k], "small", ends[k].text)
+
+
+def _classes(style: str, *, area: bool = False) -> str:
+    if style in HUES:
+        return f"{'tint' if area else 'hue'} {style}"
+    return "area" if area else style
 
 
 def _draw_strip(canvas: _Canvas, frame: _Frame, strip: Strip) -> float:
@@ -277,11 +320,11 @@ def _draw_layer(canvas: _Canvas, frame: _Frame, layer: Layer) -> None:
             if not (math.isnan(low) or math.isnan(high) or math.isnan(at)):
                 _draw_interval(canvas, frame, layer, at, low, high)
     elif isinstance(layer, Line):
-        canvas.path([(frame.x(x), frame.y(y)) for x, y in zip(layer.x, layer.y, strict=True)], style)
+        canvas.path([(frame.x(x), frame.y(y)) for x, y in zip(layer.x, layer.y, strict=True)], _classes(style))
     elif isinstance(layer, Band):
         there = list(zip(layer.x, layer.lower, strict=True))
         back = list(zip(layer.x, layer.upper, strict=True))[::-1]
-        canvas.path([(frame.x(x), frame.y(y)) for x, y in there + back], "area", closed=True)
+        canvas.path([(frame.x(x), frame.y(y)) for x, y in there + back], _classes(style, area=True), closed=True)
     elif isinstance(layer, Rule):
         if layer.vertical:
             for start, stop in frame.spans:
@@ -343,4 +386,4 @@ def _key(canvas: _Canvas, layer: Layer, x: float, y: float) -> None:
     elif isinstance(layer, Intervals) and layer.vertical:
         canvas.line(x + 13, y - 7, x + 13, y + 7, layer.style)
     elif not isinstance(layer, Note):
-        canvas.line(x + 1, y, x + 25, y, layer.style)
+        canvas.line(x + 1, y, x + 25, y, _classes(layer.style))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslogit.continuation import kink_notes
 from bayeslogit.design import Design
 from bayeslogit.mode import Iteration, Mode, Road
 from bayeslogit.newton import Search
@@ -31,7 +32,7 @@ _MOST_ROUNDS = 100
 
 @dataclass(frozen=True)
 class Restriction:
-    """A design of some of the columns, kept for the fits that follow.
+    """A design of some of the columns.
 
     Attributes
     ----------
@@ -43,9 +44,6 @@ class Restriction:
 
     columns: NDArray[np.intp]
     design: Design
-
-    def covers(self, needed: NDArray[np.intp]) -> bool:
-        return set(self.columns.tolist()).issuperset(needed.tolist())
 
 
 def many_kinks(target: LogPosterior) -> bool:
@@ -60,19 +58,8 @@ def working_sets(
     gamma: Array,
     tol: float,
     max_iter: int,
-    *,
-    kept: Restriction | None = None,
-    stale: bool = False,
-) -> tuple[Mode, Restriction]:
-    """The mode from ``gamma``, and the columns that it took.
-
-    Parameters
-    ----------
-    kept : Restriction, optional
-        Of a fit before, used while it covers the columns that are needed.
-    stale : bool
-        As in `proximal`.
-    """
+) -> Mode:
+    """The mode from ``gamma``."""
     kinks, passes, informations = target.kinks, 0, 0
     needed = kinks.active(gamma)
     slope = target.slope(gamma)
@@ -87,12 +74,10 @@ def working_sets(
         most = max(_FIRST, needed.size)
         pulling = pulling[np.argsort(-violated[pulling])[:most]]
         needed = np.union1d(needed, pulling)
-        if kept is None or not kept.covers(needed):
-            kept = _restrict(target, needed)
+        kept = _restrict(target, needed)
         part = _part(target, kept)
         search = Search(part, gamma[kept.columns], part.expand(gamma[kept.columns]), Road.WORKING_SETS)
-        found = proximal(search, tol, max_iter, stale=stale)
-        needed = kept.columns
+        found = proximal(search, tol, max_iter)
         passes, informations = passes + found.n_passes + 1, informations + found.n_hessians
         trace += list(found.trace[:-1])
         gamma = kinks.center.copy()
@@ -102,8 +87,7 @@ def working_sets(
         slope = target.slope(gamma)
         if not found.converged:
             break
-    assert kept is not None
-    whole = replace(
+    return replace(
         found,
         beta=target.coordinates.beta(gamma),
         log_density=slope.log_density,
@@ -113,17 +97,7 @@ def working_sets(
         trace=(*trace, found.trace[-1]),
         coordinates=target.coordinates,
         subspace=_support(found, kept, gamma.size),
-        notes=_notes(kinks.active(gamma).size, gamma.size),
-    )
-    return whole, kept
-
-
-def _notes(active: int, p: int) -> tuple[str, ...]:
-    if active == p:
-        return ()
-    return (
-        f"{p - active} of {p} coefficients are exactly at the kink of their prior and have no standard error; the "
-        "others' are given the zero set, and too narrow.",
+        notes=kink_notes(kinks.active(gamma).size, gamma.size),
     )
 
 
