@@ -1,0 +1,42 @@
+"""What a prior says of the outcome before the data speak."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslogit._priors import Prior
+from bayeslogit.design import Design
+from bayeslogit.presets import as_prior
+from bayeslogit.prior_draws import draw_prior
+from bayeslogit.quantities import replicate
+
+
+def prior_predictive(
+    design: Design, prior: Prior | str | None, draws: int = 1000, *, rng: int | np.random.Generator = 0
+) -> NDArray[np.int64]:
+    """Outcomes that the prior expects: successes of every row under draws of the coefficients from the prior.
+
+    Parameters
+    ----------
+    design : Design
+        Its rows, trials and offset are used, its outcomes are not.
+    prior : Prior, str or None
+        Proper in every column, the intercept too.
+    draws : int
+        Number of draws.
+    rng : int or Generator
+
+    Returns
+    -------
+    array of int, shape (draws, n)
+
+    Raises
+    ------
+    PriorError
+        If some coefficient has no proper prior.
+    """
+    generator = np.random.default_rng(rng)
+    values = draw_prior(as_prior(prior).resolve(design), draws, generator)
+    parts = [replicate(values, block.X, block.offset, block.trials, generator) for block in design.source.blocks()]
+    return np.concatenate(parts, axis=1)

@@ -1,0 +1,53 @@
+"""The step of a column that an odds ratio is quoted for: a unit, a standard deviation, or from here to there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslogit.design import Design
+from bayeslogit.errors import ArgumentError
+
+Array = NDArray[np.float64]
+
+
+def step_size(step: Any, name: str, design: Callable[[str], Design]) -> float:
+    """The step in units of the column ``name``.
+
+    Parameters
+    ----------
+    step : "unit", "sd", number, or pair
+        A pair of numbers or quantiles of the rows, such as ("q25", "q75").
+    design : function
+        Gives the data, or raises `FitError` saying what needs them.
+
+    Raises
+    ------
+    ArgumentError
+        If the step is none of these.
+    """
+    if isinstance(step, str) and step == "unit":
+        return 1.0
+    if isinstance(step, str) and step == "sd":
+        data = design("odds_ratios(per='sd')")
+        return float(data.column_sds[data.columns.index(name)])
+    if isinstance(step, tuple | list) and len(step) == 2:
+        low, high = (_place(end, name, design) for end in step)
+        return high - low
+    if isinstance(step, int | float) and np.isfinite(step):
+        return float(step)
+    raise ArgumentError(f"odds_ratios(per={step!r}): give 'unit', 'sd', a number, or a pair such as ('q25', 'q75').")
+
+
+def _place(end: Any, name: str, design: Callable[[str], Design]) -> float:
+    if isinstance(end, int | float) and np.isfinite(end):
+        return float(end)
+    if isinstance(end, str) and end[:1] == "q" and end[1:].replace(".", "", 1).isdigit() and float(end[1:]) <= 100.0:
+        data = design("odds_ratios(per=(quantiles))")
+        slope = data.columns.index(name) - int(data.has_intercept)
+        values = np.concatenate([block.X.columns(np.array([slope]))[:, 0] for block in data.source.blocks()])
+        return float(np.quantile(values, float(end[1:]) / 100.0))
+    raise ArgumentError(f"odds_ratios(per=...): {end!r} is neither a number nor a quantile such as 'q25'.")
