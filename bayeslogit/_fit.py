@@ -17,6 +17,8 @@ from bayeslogit.missing import check_missing
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.laplace import LaplacePosterior
 from bayeslogit.presets import as_prior
+from bayeslogit.propriety import could_be_improper, existence
+from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.results import Fit
 from bayeslogit.solve import find_mode
 from bayeslogit.storage import read_record
@@ -88,12 +90,12 @@ def fit(
     """
     if covariance not in ("exact", "none"):
         raise ArgumentError(f"covariance={covariance!r}: it is 'exact', or 'none' for the mode alone.")
-    design = _design(model, data, trials, weights, offset, event, missing)
+    design = as_design(model, data, trials, weights, offset, event, missing)
     resolved = as_prior(prior).resolve(design)
     target = LogPosterior.of(design, resolved)
     mode = find_mode(target, tol=tol, max_iter=max_iter, covariance=covariance == "exact")
     facts = Facts.of(design)
-    notes = _notes(design, mode, facts, *resolved.notes)
+    notes = _notes(design, mode, facts, *_improper(design, resolved, mode), *resolved.notes)
     if not mode.converged:
         warnings.warn(mode.message, FitWarning, stacklevel=2)
     return Fit(
@@ -129,7 +131,7 @@ def load(path: str | os.PathLike[str]) -> Fit:
     )
 
 
-def _design(
+def as_design(
     model: str | Design,
     data: Any,
     trials: str | ArrayLike | None,
@@ -137,15 +139,17 @@ def _design(
     offset: str | ArrayLike | None,
     event: Any,
     missing: str,
+    call: str = "fit",
 ) -> Design:
+    """What the first arguments of `fit` mean; ``call`` is the function that errors are about."""
     if not isinstance(model, Design):
         if not isinstance(model, str):
             raise ArgumentError(
-                f"fit({type(model).__name__}, ...): the model is a formula such as 'y ~ x' or a Design; "
-                "for arrays use bayeslogit.fit(bayeslogit.Design.from_arrays(X, y))."
+                f"{call}({type(model).__name__}, ...): the model is a formula such as 'y ~ x' or a Design; "
+                f"for arrays use bayeslogit.{call}(bayeslogit.Design.from_arrays(X, y))."
             )
         if data is None:
-            raise ArgumentError(f"fit({model!r}): a formula needs data, a data frame or a file.")
+            raise ArgumentError(f"{call}({model!r}): a formula needs data, a data frame or a file.")
         return Design.from_formula(
             model, data, trials=trials, weights=weights, offset=offset, event=event, missing=missing
         )
@@ -153,8 +157,18 @@ def _design(
     given = {"data": data, "trials": trials, "weights": weights, "offset": offset, "event": event}
     extra = [name for name, value in given.items() if value is not None] + ["missing"] * (missing != "raise")
     if extra:
-        raise ArgumentError(f"fit(design, ...): {', '.join(extra)} belong(s) to the design, not to fit().")
+        raise ArgumentError(f"{call}(design, ...): {', '.join(extra)} belong(s) to the design, not to {call}().")
     return model
+
+
+def _improper(design: Design, prior: ResolvedPrior, mode: Mode) -> tuple[str, ...]:
+    """A mode can exist while the posterior does not."""
+    if not (mode.converged and could_be_improper(prior)):
+        return ()
+    known = existence(design, prior, finite_mode=True, moments=0)
+    if known.proper:
+        return ()
+    return (f"Mode only: {known.reasons[0]}. There are no standard errors or intervals of a posterior here.",)
 
 
 def _notes(design: Design, mode: Mode, facts: Facts, *prior_notes: str) -> tuple[str, ...]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from bayeslogit.calibration import calibration_bins
 from bayeslogit.chart import Chart, calibration, forest
-from bayeslogit.errors import ArgumentError, FitError
+from bayeslogit.comparison_report import comparison_document
+from bayeslogit.comparisons import Comparison
+from bayeslogit.errors import ArgumentError
 from bayeslogit.mode import Mode
-from bayeslogit.posterior.nuts import sample_nuts
 from bayeslogit.predict import check_prob
 from bayeslogit.render.data import to_json
 from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, Section, Verdict
@@ -27,6 +25,8 @@ from bayeslogit.results import Fit
 from bayeslogit.storage import check_place, write_text
 from bayeslogit.summary import percent
 from bayeslogit.table import Column, Table
+from bayeslogit.versions import package_version as package_version
+from bayeslogit.versions import version_facts
 
 Array = NDArray[np.float64]
 _RENDERERS = {".html": to_html, ".md": to_markdown, ".tex": to_latex, ".json": to_json}
@@ -37,7 +37,7 @@ _COMPARABLE = 20.0
 
 
 def report(
-    fit: Fit,
+    fit: Fit | Comparison,
     path: str | os.PathLike[str],
     *,
     prob: float = 0.95,
@@ -46,15 +46,15 @@ def report(
     command: str | None = None,
     tables: Sequence[Table] = (),
 ) -> Path:
-    """Write a report on a fit: one self-contained file.
+    """Write a report on a fit or a comparison: one self-contained file.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Comparison
     path : str or Path
         The suffix chooses the format: ``.html``, ``.md``, ``.tex`` or ``.json``. Folders must exist.
     prob : float
-        Probability of the intervals.
+        Probability of the intervals; a comparison has its own.
     title, question : str, optional
         The title, and the question that the report answers.
     command : str, optional
@@ -72,10 +72,13 @@ def report(
     ArgumentError
         If the suffix names no known format, or no file can stand there.
     """
-    if not isinstance(fit, Fit):
+    if not isinstance(fit, Fit | Comparison):
         raise ArgumentError(f"report({type(fit).__name__}, ...): a fit is needed, as bayeslogit.fit returns it.")
     target = check_report(path)
-    made = document(fit, prob=prob, title=title, question=question, command=command, tables=tables)
+    if isinstance(fit, Comparison):
+        made = comparison_document(fit, title=title, question=question, command=command, tables=tables)
+    else:
+        made = document(fit, prob=prob, title=title, question=question, command=command, tables=tables)
     return write_text(target, _RENDERERS[target.suffix.lower()](made))
 
 
@@ -249,6 +252,8 @@ def _computation(fit: Fit) -> Facts:
 
 
 def _evidence(fit: Fit) -> str:
+    if fit.prior.whole:
+        return "none: a prior of the whole model has no known constant"
     if not np.isfinite(fit.log_evidence):
         return "none: the fit has no finite covariance"
     relative = ", relative: per unit of each flat column" if fit.prior.flat.any() else ""
@@ -273,7 +278,7 @@ def _forest(fit: Fit, prob: float) -> Chart | None:
     varying = sds[sds > 0.0]
     if varying.size and varying.max() > _COMPARABLE * varying.min():
         unit, scale = sds, "log-odds per sd of the column"
-    half = float(ndtri(0.5 + prob / 2.0)) * np.sqrt(fit.prior.variance())[first:]
+    half = fit.prior.half_widths(prob)[first:]
     half = np.where(np.isfinite(half), half, np.nan)
     mean = fit.prior.means()[first:]
     return forest(
@@ -312,12 +317,9 @@ def _checks(fit: Fit, prob: float) -> Iterator[Block]:
 
 def _reproducibility(fit: Fit, command: str | None) -> Iterator[Block]:
     f = fit.facts
-    versions = ", ".join(f"{name} {_version(name)}" for name in ("numpy", "scipy", "pandas", "formulaic"))
     yield Facts(
         (
-            ("bayeslogit", package_version()),
-            ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
-            ("Packages", versions),
+            *version_facts(),
             *((("Data file SHA-256" if f.source != "frame" else "Data SHA-256", f.sha256),) if f.sha256 else ()),
             ("Design SHA-256", fit.fingerprint),
             ("Randomness", "none: the same input gives the same numbers"),
@@ -327,64 +329,4 @@ def _reproducibility(fit: Fit, command: str | None) -> Iterator[Block]:
         yield Code(command, "Command")
 
 
-def package_version() -> str:
-    """Version of the installed package."""
-    return _version("bayeslogit")
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed as a package"
-
-
 # --- beside the exact rung ---------------------------------------------------------------------------------------
-
-
-def nuts_table(fit: Fit, *, rng: int = 0, draws: int = 1000, progress: bool = False) -> Table:
-    """The Gaussian approximation beside draws of PyMC's NUTS from the same posterior.
-
-    Raises
-    ------
-    FitError
-        If the fit was loaded from a file and holds no data.
-    """
-    if fit.design is None:
-        raise FitError("Sampling needs the data, which a saved fit does not hold.")
-    moments = sample_nuts(fit.design, fit.prior, rng=rng, draws=draws, tune=draws, progress=progress)
-    sd = fit.posterior.sd
-    rows = tuple(
-        (
-            name,
-            float(fit.mode.beta[j]),
-            float(moments.mean[j]),
-            float((moments.mean[j] - fit.mode.beta[j]) / sd[j]),
-            float(moments.mcse[j] / sd[j]),
-            float(sd[j]),
-            float(moments.sd[j]),
-            float(moments.sd[j] / sd[j]),
-            float(moments.r_hat[j]),
-            round(float(moments.ess[j])),
-        )
-        for j, name in enumerate(moments.columns)
-    )
-    return Table(
-        "nuts",
-        "The Gaussian approximation beside NUTS",
-        (
-            Column("term", "term"),
-            Column("mode", "mode", "number"),
-            Column("nuts_mean", "NUTS mean", "number"),
-            Column("shift", "difference in sd", "number"),
-            Column("mcse", "its Monte-Carlo error in sd", "number"),
-            Column("laplace_sd", "sd at the mode", "number"),
-            Column("nuts_sd", "NUTS sd", "number"),
-            Column("ratio", "ratio of sds", "ratio"),
-            Column("r_hat", "R-hat", "ratio"),
-            Column("ess", "effective draws", "count"),
-        ),
-        rows,
-        header=(f"Log-odds per unit; {moments.draws:,} draws of PyMC's NUTS, seed {rng}.",),
-        notes=(f"{moments.divergences} divergent transitions.",),
-    )

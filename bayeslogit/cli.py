@@ -1,13 +1,12 @@
 """The command line: the straight line of `fit` from a file to a table and a report. It owns no statistics.
 
 stdout carries the result, stderr everything else. Exit codes: 0 done; 1 unexpected; 2 usage; 3 bad data; 4 not
-converged; 130 interrupted.
+converged; 5 done, but a verdict failed under --strict; 130 interrupted.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import shlex
 import sys
 import warnings
@@ -20,17 +19,50 @@ import typer
 from bayeslogit import datasets
 from bayeslogit._fit import DEFAULT_PRIOR
 from bayeslogit._fit import fit as fit_line
-from bayeslogit._priors import Prior, Priors, priors
-from bayeslogit._report import check_report, nuts_table, report
+from bayeslogit._report import check_report, report
+from bayeslogit.cli_compare import compare_command
+from bayeslogit.cli_convert import convert_command
+from bayeslogit.cli_options import (
+    BAD_DATA,
+    DONE,
+    INTERRUPTED,
+    NOT_CERTIFIED,
+    NOT_CONVERGED,
+    SCHEMA_VERSION,
+    UNEXPECTED,
+    USAGE,
+    AsJson,
+    Data,
+    Drop,
+    Event,
+    Formula,
+    Offset,
+    PriorFor,
+    PriorText,
+    Prob,
+    Trials,
+    Weights,
+    finite,
+    prior_of,
+    say,
+)
+from bayeslogit.cli_path import path_command
+from bayeslogit.cli_posterior import (
+    DrawCount,
+    Posterior,
+    Seed,
+    Strict,
+    Wish,
+    posterior_document,
+    print_posterior,
+)
+from bayeslogit.draws import Draws
 from bayeslogit.errors import ArgumentError, BayeslogitError, DataError, FileFormatError, FitWarning, PriorError
-from bayeslogit.presets import parse_prior
 from bayeslogit.render.terminal import print_table
 from bayeslogit.results import Fit
 from bayeslogit.storage import check_place, make_folder
 from bayeslogit.table import Table
 
-DONE, UNEXPECTED, USAGE, BAD_DATA, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
-SCHEMA_VERSION = 1
 DEMO_FORMULA = "switch ~ dist100 + arsenic + assoc + educ4"
 
 app = typer.Typer(
@@ -41,31 +73,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="A CSV, TSV or Parquet file.", show_default=False)]
-Formula = Annotated[str, typer.Option(help="The model, such as 'switch ~ arsenic + dist100'.", show_default=False)]
-PriorText = Annotated[
-    str | None,
-    typer.Option(
-        "--prior",
-        help="flat, normal:SCALE, laplace:SCALE, elasticnet:L1,L2, student_t:DF,SCALE, cauchy:SCALE, or "
-        "preset:rstanarm (the default).",
-        show_default=False,
-    ),
-]
-PriorFor = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--prior-for", metavar="TERM=PRIOR", help="Prior of one term, such as dist100=normal:0.5; repeatable."
-    ),
-]
-Trials = Annotated[str | None, typer.Option(help="Column of binomial trials.")]
-Weights = Annotated[str | None, typer.Option(help="Column of frequency weights.")]
-Offset = Annotated[str | None, typer.Option(help="Column to add to the log-odds.")]
-Event = Annotated[str | None, typer.Option(help="Level of the outcome that counts as 1.")]
-Drop = Annotated[bool, typer.Option("--drop-missing", help="Drop rows with missing values, and say how many.")]
-Prob = Annotated[float, typer.Option(help="Probability of the intervals.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command("fit")
@@ -80,17 +87,25 @@ def fit_command(
     event: Event = None,
     drop_missing: Drop = False,
     prob: Prob = 0.95,
+    posterior: Posterior = None,
+    draws: DrawCount = 4000,
+    seed: Seed = 0,
+    strict: Strict = False,
     as_json: AsJson = False,
     out: Annotated[Path | None, typer.Option(help="Save the fit to this JSON file.")] = None,
 ) -> int:
     """Fit a model and print its coefficient table."""
+    wish = Wish(posterior, draws, seed)
     if out is not None:
         check_place(out)
     result = _fit(data, formula, prior, prior_for, trials, weights, offset, event, drop_missing)
-    _show(result, prob, as_json)
+    found = wish.granted(result)
+    _show(result, prob, as_json, found, seed)
     if out is not None:
         result.to_json(out)
-        _say(f"Saved the fit to {out}.")
+        say(f"Saved the fit to {out}.")
+    if strict and found is not None and found.verdict.level == "failed":
+        return NOT_CERTIFIED
     return _code(result)
 
 
@@ -107,7 +122,7 @@ def report_command(
     drop_missing: Drop = False,
     prob: Prob = 0.95,
     title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
-    out: Annotated[Path, typer.Option(help="Where to write: .html or .md.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="Where to write: .html, .md, .tex or .json.")] = Path("report.html"),
 ) -> int:
     """Fit a model and write a report."""
     check_report(out)
@@ -120,20 +135,21 @@ def report_command(
 @app.command("demo")
 def demo_command(
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("reports/demo"),
-    nuts: Annotated[
-        bool, typer.Option("--nuts", help="Also sample the posterior with PyMC's NUTS (up to a minute).")
-    ] = False,
+    nuts: Annotated[bool, typer.Option("--nuts", help="Take the posterior from PyMC's NUTS (some seconds).")] = False,
     prob: Prob = 0.95,
+    seed: Seed = 0,
 ) -> int:
     """Fit the wells data of Bangladesh, print the summary, write a report."""
     page = check_report(make_folder(out) / "wells.html")
-    _say(f"Fitting {DEMO_FORMULA} to the 3,020 households of the wells data ...")
+    say(f"Fitting {DEMO_FORMULA} to the 3,020 households of the wells data ...")
     result = fit_line(DEMO_FORMULA, datasets.load("wells"))
     print_table(result.summary(prob))
-    tables: tuple[Table, ...] = ()
     if nuts:
-        _say("Sampling the posterior with PyMC's NUTS; the model is compiled first ...")
-        tables = (nuts_table(result),)
+        say("Sampling the posterior with PyMC's NUTS; the model is compiled first ...")
+    found = Wish("nuts" if nuts else "auto", seed=seed).granted(result)
+    tables: tuple[Table, ...] = ()
+    if found is not None:
+        tables = (found.beside_mode(), found.summary(prob))
         print()
         print_table(tables[0])
     written = report(
@@ -147,6 +163,11 @@ def demo_command(
     )
     print(f"\nReport: {written}")
     return DONE
+
+
+app.command("convert")(convert_command)
+app.command("compare")(compare_command)
+app.command("path")(path_command)
 
 
 @app.callback(invoke_without_command=True)
@@ -172,7 +193,7 @@ def _fit(
     return fit_line(
         formula,
         data,
-        prior=_prior(prior, prior_for or ()),
+        prior=DEFAULT_PRIOR if prior is None and not prior_for else prior_of(prior or DEFAULT_PRIOR, prior_for or ()),
         trials=trials,
         weights=weights,
         offset=offset,
@@ -181,24 +202,14 @@ def _fit(
     )
 
 
-def _prior(text: str | None, assignments: Sequence[str]) -> Prior | Priors | str:
-    if not assignments:
-        return DEFAULT_PRIOR if text is None else parse_prior(text)
-    terms = {}
-    for assignment in assignments:
-        term, equals, value = assignment.rpartition("=")
-        if not equals:
-            raise PriorError(f"--prior-for {assignment!r}: write TERM=PRIOR, for example dist100=normal:0.5.")
-        terms[term.strip()] = parse_prior(value)
-    return priors(default=parse_prior(text or DEFAULT_PRIOR), terms=terms)
-
-
-def _show(result: Fit, prob: float, as_json: bool) -> None:
+def _show(result: Fit, prob: float, as_json: bool, draws: Draws | None, seed: int) -> None:
     table = result.summary(prob)
     if not as_json:
         print_table(table)
+        if draws is not None:
+            print_posterior(draws, prob)
         return
-    document = {
+    document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "formula": result.facts.formula,
         "prob": prob,
@@ -207,33 +218,20 @@ def _show(result: Fit, prob: float, as_json: bool) -> None:
         "coefficients": table.records(),
         "notes": list(result.notes),
     }
-    print(json.dumps(_finite(document), indent=1, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: both become null."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
+    if draws is not None:
+        document["posterior"] = posterior_document(draws, prob, seed)
+    print(json.dumps(finite(document), indent=1, allow_nan=False))
 
 
 def _code(result: Fit) -> int:
     if result.converged:
         return DONE
-    _say(result.mode.message)
+    say(result.mode.message)
     return NOT_CONVERGED
 
 
 def _command_line() -> str:
     return shlex.join(["bayeslogit", *sys.argv[1:]])
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -244,19 +242,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("ignore", FitWarning)
             return _invoke(arguments)
     except (PriorError, ArgumentError) as error:
-        _say(f"bayeslogit: {error}")
+        say(f"bayeslogit: {error}")
         return USAGE
     except (DataError, FileFormatError) as error:
-        _say(f"bayeslogit: {error}")
+        say(f"bayeslogit: {error}")
         return BAD_DATA
     except BayeslogitError as error:
-        _say(f"bayeslogit: {error}")
+        say(f"bayeslogit: {error}")
         return UNEXPECTED
     except OSError as error:
-        _say(f"bayeslogit: {error.filename or 'file'}: {error.strerror}")
+        say(f"bayeslogit: {error.filename or 'file'}: {error.strerror}")
         return BAD_DATA
     except (KeyboardInterrupt, typer.Abort):
-        _say("bayeslogit: interrupted")
+        say("bayeslogit: interrupted")
         return INTERRUPTED
 
 

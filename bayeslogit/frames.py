@@ -21,6 +21,13 @@ def series(values: Array, index: Sequence[str], name: str) -> pd.Series[float]:
     return pd.Series(values, index=list(index), name=name)
 
 
+def numbers(values: Array, name: str) -> pd.Index[float]:
+    """A pandas Index of numbers."""
+    import pandas as pd
+
+    return pd.Index(values, name=name)
+
+
 def matrix(values: Array, index: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """A pandas DataFrame with named rows and columns."""
     import pandas as pd

@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit import fit_record, frames
+from bayeslogit.criteria import LooResult
+from bayeslogit.criteria_loo import leave_one_out
 from bayeslogit.data import column_names
+from bayeslogit.draws import Draws, sample_fit
 from bayeslogit.errors import ArgumentError, DataError, FitError
 from bayeslogit.estimates import Estimates
+from bayeslogit.ladder import ChainPlan
 from bayeslogit.mode import Status
 from bayeslogit.new_rows import NewRows, new_rows
+from bayeslogit.posterior.nuts_sampling import Progress
 from bayeslogit.predict import Prediction, fitted_columns, predict_probability, residual_columns
 from bayeslogit.storage import write_record
 from bayeslogit.summary import Coefficients, coefficient_table, percent, tidy_columns
@@ -29,8 +34,14 @@ class Fit(Estimates):
 
     # --- tables --------------------------------------------------------------------------------------------------
 
-    def summary(self, prob: float = 0.95) -> Table:
-        """The coefficient table; prints as text, shows as HTML in a notebook."""
+    def summary(self, prob: float = 0.95, *, draws: Draws | None = None) -> Table:
+        """The coefficient table; prints as text, shows as HTML in a notebook.
+
+        With ``draws`` of this fit the estimate is the posterior median, with posterior sd and quantiles, and the mode
+        is a further column.
+        """
+        if draws is not None:
+            return self._own(draws).summary(prob)
         return coefficient_table(
             self._coefficients(prob),
             prob=prob,
@@ -42,7 +53,8 @@ class Fit(Estimates):
     def _coefficients(self, prob: float) -> Coefficients:
         lower, upper = self._interval(prob, self.posterior.sd)
         labels = self.prior.labels()
-        return Coefficients(self.columns, self._estimate, self.posterior.sd, lower, upper, labels, self._share)
+        pull = (None, ()) if self.prior.gaussian.all() else (self._pulls.value, self._pulls.by)
+        return Coefficients(self.columns, self._estimate, self.posterior.sd, lower, upper, labels, self._share, *pull)
 
     def _header(self, prob: float) -> tuple[str, ...]:
         f = self.facts
@@ -53,16 +65,26 @@ class Fit(Estimates):
             f"Outcome: {f.event_in_words}; {events}{rows}.",
             f"Log-odds per unit of each column: posterior mode, sd and equal-tailed {percent(prob)} interval "
             "(Gaussian approximation at the mode).",
-            f"Status: {self.status.value}. Log likelihood {self.log_likelihood:.2f}; "
+            f"Status: {self.status.value}{self._certificate}. Log likelihood {self.log_likelihood:.2f}; "
             f"effective parameters {self.effective_parameters:.2f} of {len(self.columns)}.",
         )
 
-    def tidy(self, exponentiate: bool = False, prob: float = 0.95) -> Any:
+    @property
+    def _certificate(self) -> str:
+        """How well the optimality condition holds, where a prior has a kink."""
+        kinked = any(term.density.kink or term.density.group for term in self.prior.terms)
+        words = f", optimality condition holds to {self.mode.decrement:.1e} posterior sd"
+        return words if kinked and self.converged else ""
+
+    def tidy(self, exponentiate: bool = False, prob: float = 0.95, *, draws: Draws | None = None) -> Any:
         """One row a coefficient, in the caller's data-frame library.
 
-        Columns term, estimate, std_error, conf_low, conf_high, prior, prior_share. With ``exponentiate`` estimate and
+        Columns term, estimate, std_error, conf_low, conf_high, prior, prior_share; pull and pull_by (`prior_pull`) when
+        some prior is neither normal nor flat. With ``exponentiate`` estimate and
         interval are odds ratios and there is no std_error: an odds ratio never carries that of a log-odds.
         """
+        if draws is not None:
+            return self._own(draws).tidy(exponentiate, prob)
         return frames.frame(tidy_columns(self._coefficients(prob), exponentiate=exponentiate), self.facts.library)
 
     def glance(self) -> Any:
@@ -117,7 +139,13 @@ class Fit(Estimates):
         return frames.widened(base, columns)
 
     def predict(
-        self, new: Any = None, prob: float = 0.95, kind: str = "mean", *, offset: ArrayLike | None = None
+        self,
+        new: Any = None,
+        prob: float = 0.95,
+        kind: str = "mean",
+        *,
+        offset: ArrayLike | None = None,
+        draws: Draws | None = None,
     ) -> Any:
         """Probability of the event for each row, with an equal-tailed interval of that probability (not of an outcome).
 
@@ -132,12 +160,16 @@ class Fit(Estimates):
             "mean" averages the probability over the posterior (exact quadrature); "mode" takes it at the mode.
         offset : array_like, shape (n,), optional
             Log-odds to add to new rows; must be given if the design had one that is not a column of ``new``.
+        draws : Draws, optional
+            Of this fit: mean and interval are then theirs, instead of those of the Gaussian at the mode.
 
         Returns
         -------
         data frame
             Columns probability, lower, upper, in the caller's library; with the index of the rows, if they have one.
         """
+        if draws is not None:
+            return self._own(draws).predict(new, prob, kind, offset=offset)
         given = self._new(new, offset)
         p = self._predict(given, offset, prob, kind)
         library = self.facts.library if given is None else given.library
@@ -161,6 +193,100 @@ class Fit(Estimates):
             parts = [predict_probability(self.posterior, b.X, b.offset, prob=prob, kind=kind) for b in blocks]
             return Prediction(*(np.concatenate(part) for part in zip(*parts, strict=True)))
         return predict_probability(self.posterior, new.rows, new.offset, prob=prob, kind=kind)
+
+    # --- posterior -----------------------------------------------------------------------------------------------
+
+    def sample(
+        self,
+        method: str = "auto",
+        draws: int = 4000,
+        rng: int | np.random.Generator = 0,
+        *,
+        nuts: bool = True,
+        chains: int = 4,
+        tune: int = 200,
+        sampler: str = "pymc",
+        progress: Progress | None = None,
+    ) -> Draws:
+        """The posterior, on a rung of the ladder; its verdict says what the numbers are worth.
+
+        Parameters
+        ----------
+        method : {"auto", "laplace", "variational", "importance", "nuts"}
+            "auto" climbs until every number is certified: quadrature for a few columns, importance sampling around the
+            nearest Gaussian, then NUTS. "laplace" (or "normal") is the Gaussian at the mode, "variational" the nearest
+            one; neither is ever certified.
+        draws : int
+            Number of equally weighted draws returned in all.
+        rng : int or Generator
+            The same seed gives the same numbers.
+        nuts : bool
+            Whether "auto" may go on to NUTS, which takes seconds and needs PyMC.
+        chains, tune, sampler
+            Of NUTS: chains, warm-up of each, and whose it is ("pymc", "nutpie", "numpyro", "blackjax").
+        progress : function, optional
+            Called by NUTS with the number of draws done and to do.
+
+        Returns
+        -------
+        Draws
+
+        Raises
+        ------
+        FitError
+            If there is no finite mode, the posterior is improper, or the rung cannot be had for this prior.
+        ArgumentError
+            If an argument cannot be right.
+        """
+        return sample_fit(self, method, draws, rng, ChainPlan(chains, tune, sampler, nuts, progress))
+
+    def loo(
+        self,
+        kind: str = "posterior",
+        unit: str = "observation",
+        *,
+        refits: int | None = None,
+        rng: int | np.random.Generator = 0,
+        draws: Draws | None = None,
+    ) -> LooResult:
+        """How well each observation is predicted by all others; the resolved prior is held fixed.
+
+        Parameters
+        ----------
+        kind : {"posterior", "mode"}
+            The Bayesian expected log predictive density, from the nearest Gaussian with each observation divided out
+            and corrected for skewness; or the plug-in log score of the mode without it (ALO). The two are different
+            quantities and do not belong in one column.
+        unit : {"observation", "row"}
+            What is left out: one Bernoulli copy, so that counts equal their expanded rows, or a whole row with its
+            weight and trials, as in `arviz.loo`.
+        refits : int, optional
+            Most observations whose model is fitted again without them; 0 for one pass over the data. By default as
+            many as keep the error of the total below 0.05 nats, within a few seconds.
+        rng : int or Generator
+            For refits that need importance sampling.
+        draws : Draws, optional
+            Of this fit: the numbers then come from these by Pareto-smoothed importance sampling.
+
+        Returns
+        -------
+        LooResult
+            ``elpd, se, p``, and by row ``elpd_i, pareto_k, flags``; prints as a table.
+
+        Raises
+        ------
+        FitError
+            If the fit has no mode or no data, or the posterior is improper.
+        """
+        raw = None if draws is None else self._own(draws).raw
+        design = self._data("loo()")
+        return leave_one_out(design, self.prior, self.mode, kind=kind, unit=unit, refits=refits, rng=rng, draws=raw)
+
+    def _own(self, draws: Draws) -> Draws:
+        alike = draws.columns == self.columns and np.array_equal(draws.fit.mode.beta, self.mode.beta)
+        if draws.fit is not self and not alike:
+            raise ArgumentError("draws=: these are of another fit. Use the draws that this fit's sample() returned.")
+        return draws
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Save to versioned JSON with a checksum, written atomically; `bayeslogit.load` reads it back.

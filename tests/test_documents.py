@@ -30,7 +30,8 @@ def test_the_readmes_python_runs_in_order(tmp_path, monkeypatch, capsys):
 def test_examples_run(script, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(ROOT / "examples" / script))
-    assert "Report:" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert out and ("Report:" in out) == (script == "wells.py")
 
 
 @pytest.mark.parametrize("module", [bayeslogit._fit, bayeslogit._priors])

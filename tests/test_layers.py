@@ -20,12 +20,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "errors",
         "densities",
+        "prior_widths",
         "logistic",
         "plaintext",
         "table",
         "marks",
         "svg",
         "chart",
+        "curves",
         "loops",
         "loops.compile",
         "loops.dense",
@@ -33,6 +35,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "loops.algebra",
         "loops.rows",
         "loops.descent",
+        "loops.groups",
+        "loops.panels",
         "kernels",
         "workers",
     ),
@@ -42,42 +46,70 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "sources.matrix",
             "sources.memory",
             "sources.centered",
+            "sources.pseudo",
             "sources.condense",
             "tallies",
+            "files",
             "data",
             "missing",
             "outcome",
             "arrays",
         ),
         *("formula_guard", "coding", "factors", "formula", "design"),
-        *("resolved", "arguments", "families", "families_joint", "_priors", "presets", "datasets", "datasets._facts"),
+        *("resolved", "arguments", "prior_draws", "families", "families_joint", "families_whole", "_priors", "preset_rules", "presets", "multiples"),
+        *("datasets", "datasets._facts"),
         *("checks", "penalties", "rules", "rules_libraries", "rules_statsmodels", "rules_own", "conventions"),
     ),
-    ("expansion", "coordinates", "prior_target", "target", "facts"),
+    ("expansion", "coordinates", "prior_target", "jeffreys", "target", "facts"),
     (
-        *("separation", "steps", "existence", "subspace", "mode", "newton", "proximal", "working_set"),
-        *("quasi_newton", "subsample", "wide", "solve"),
+        *("separation", "steps", "existence", "subspace", "mode", "newton"),
+        *("panels", "separable", "chords", "continuation", "proximal", "working_set"),
+        *("group_descent", "group_sets"),
+        *("quasi_newton", "firth", "subsample", "wide", "multimodal", "solve", "warm_start"),
     ),
-    ("diagnostics", "posterior", "posterior.laplace", "posterior.covariances", "posterior.nuts"),
-    ("predict", "summary", "calibration", "proof", "_convert"),
-    ("frames", "new_rows", "storage", "fit_record", "estimates", "results", "_fit"),
-    ("estimator", "render", "_report", "cli", "__main__"),
+    ("diagnostics", "posterior", "posterior.laplace", "posterior.covariances", "profile", "propriety", "posterior.nuts"),
+    (
+        *("predict", "summary", "calibration", "quantities", "verdict", "posterior_table", "marginal", "ladder"),
+        *("criteria", "criteria_rows", "criteria_refits", "criteria_modes", "criteria_cavity", "criteria_without"),
+        *("criteria_draws", "criteria_loo", "criteria_folds", "criteria_cv", "_elicit"),
+        *("prior_checks", "proof", "_path", "_convert"),
+        *("_compare", "disagreement", "comparison_rows", "comparison_tables", "comparison_chart", "comparison_words"),
+        *("power_scaling", "tipping"),
+        *("scale_curves", "scale_evidence", "scale_criteria", "scale_average", "scale_groups", "scale_chart"),
+    ),
+    (
+        *("frames", "new_rows", "storage", "fit_record", "estimates", "draw_numbers", "units", "draws"),
+        *("results", "_effects", "_fit", "validation", "paths"),
+        *("compared", "comparisons", "_sensitivity", "tipping_points"),
+        *("scale_averaged", "scale_record", "scale_choice", "scale_axes", "scale_grouped"),
+    ),
+    (
+        *("arviz_export", "estimator", "versions", "render", "comparison_report", "_report"),
+        *("cli_options", "cli_posterior", "cli_convert", "cli_path", "cli_compare", "cli", "__main__"),
+    ),
 )
 
 # Entry methods of Fit and Draws that open a room above their own: (room, function) -> what it may import there.
-ENTRY_METHODS: dict[tuple[str, str], set[str]] = {}
+ENTRY_METHODS: dict[tuple[str, str], set[str]] = {("draws", "to_arviz"): {"arviz_export"}}
 
 # Packages from outside that a room may use, inside its functions, besides numpy, scipy and the standard library.
 OUTSIDE: dict[str, set[str]] = {
     "datasets": {"pandas", "polars"},
-    "data": {"narwhals", "pandas", "pyarrow"},
+    "files": {"openpyxl", "pandas", "pyarrow", "pyreadstat"},
+    "data": {"narwhals", "pandas"},
     "formula_guard": {"formulaic"},
     "coding": {"formulaic", "pandas"},
     "factors": {"pandas"},
     "missing": {"pandas"},
     "formula": {"formulaic"},
+    "preset_rules": {"formulaic"},
     "design": {"pandas"},
-    "posterior.nuts": {"arviz", "pymc", "pytensor"},
+    "posterior.nuts": {"pymc", "pytensor"},
+    "posterior.nuts_model": {"pymc"},
+    "posterior.nuts_sampling": {"pymc"},
+    "posterior.nuts_chains": {"arviz_stats"},
+    "arviz_export": {"arviz"},
+    "cli_posterior": {"rich"},
     "frames": {"narwhals", "pandas"},
     "new_rows": {"pandas"},
     "chart": {"matplotlib"},
@@ -86,7 +118,16 @@ OUTSIDE: dict[str, set[str]] = {
 }
 
 # Rooms built upon a package (base classes, declarations) have it at their top; `import bayeslogit` loads none of them.
-AT_THE_TOP: dict[str, set[str]] = {"loops.compile": {"numba"}, "estimator": {"sklearn"}, "cli": {"typer"}}
+AT_THE_TOP: dict[str, set[str]] = {
+    "loops.compile": {"numba"},
+    "estimator": {"sklearn"},
+    "cli_options": {"typer"},
+    "cli_posterior": {"typer"},
+    "cli_convert": {"typer"},
+    "cli_path": {"typer"},
+    "cli_compare": {"typer"},
+    "cli": {"typer"},
+}
 
 LONGEST_FILE = 400
 

@@ -1,0 +1,107 @@
+"""The report on a comparison: which sections, which tables, in which order. It computes no statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from bayeslogit.comparisons import Comparison
+from bayeslogit.estimates import Estimates
+from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, Section, Verdict
+from bayeslogit.table import Table
+from bayeslogit.versions import package_version, version_facts
+
+_LEVELS = {"certified": "good", "approximate": "care", "failed": "bad", "no posterior": "bad"}
+_ORDER = ("good", "care", "bad")
+
+
+def comparison_document(
+    comparison: Comparison,
+    *,
+    title: str | None = None,
+    question: str | None = None,
+    command: str | None = None,
+    tables: Sequence[Table] = (),
+) -> Document:
+    """The report as a document record; ``tables`` follow the coefficients."""
+    sections = (
+        Section("headline", "In short", tuple(_headline(comparison, question))),
+        Section("comparison", "Fits compared", (comparison.table, comparison.bayes_factors)),
+        Section("results", "Coefficients", (comparison.coefficients, comparison.figure(), *tables)),
+        Section("predictions", "Where the prior decides", (comparison.regions, comparison.predictions)),
+        Section("priors", "Priors", tuple(_priors(comparison))),
+        Section("computation", "Computation", tuple(_computation(comparison))),
+        Section("reproducibility", "Reproducibility", tuple(_reproducibility(comparison, command))),
+    )
+    facts = _first(comparison).facts
+    return Document(
+        title or f"Which prior, and does it matter? {facts.outcome}",
+        f"Bayesian logistic regression: {facts.formula or facts.source}, {len(comparison.fits)} fits compared",
+        sections,
+        footer=f"bayeslogit {package_version()}",
+    )
+
+
+def _first(comparison: Comparison) -> Estimates:
+    return next(iter(comparison.fits.values()))
+
+
+def _headline(comparison: Comparison, question: str | None) -> Iterator[Block]:
+    if question:
+        yield Paragraph(question)
+    for k, sentence in enumerate(comparison.conclusions):
+        yield Paragraph(sentence, lead=k == 0)
+    yield _verdict(comparison)
+
+
+def _verdict(comparison: Comparison) -> Verdict:
+    """The worst of the fits'."""
+    levels = {entry.name: _LEVELS[entry.level] for entry in comparison.entries}
+    worst = max(levels.values(), key=_ORDER.index)
+    if worst == "good":
+        return Verdict(
+            "good",
+            "Every posterior is certified: means, sds, quantiles and log evidences are within their stated Monte-Carlo "
+            "errors.",
+            label="Sound",
+        )
+    words = dict(_in_words(comparison))
+    reasons = tuple(f"{name}: {words[name]}" for name, level in levels.items() if level != "good")
+    return Verdict(worst, "Not every posterior here is certified:", reasons)
+
+
+def _in_words(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    """What each posterior is worth, or why there is none."""
+    for entry in comparison.entries:
+        draws = comparison.draws.get(entry.name)
+        yield entry.name, entry.reason if draws is None else draws.verdict.in_words
+
+
+def _priors(comparison: Comparison) -> Iterator[Block]:
+    for number, (name, fit) in enumerate(comparison.fits.items(), 1):
+        table = fit.prior.table()
+        yield replace(table, name=f"priors-{number}", title=f"{name}: {fit.prior.name}")
+
+
+def _computation(comparison: Comparison) -> Iterator[Block]:
+    yield Facts(tuple(_in_words(comparison)))
+    yield Paragraph(
+        "Log evidences are never those of the Gaussian at the mode, which is off by up to several nats when rows are "
+        "few for each column. Leave-one-out holds each prior fixed and averages over the posterior without the "
+        "observation."
+    )
+
+
+def _reproducibility(comparison: Comparison, command: str | None) -> Iterator[Block]:
+    first = _first(comparison)
+    facts = first.facts
+    yield Facts(
+        (
+            *version_facts(),
+            *((("Data SHA-256", facts.sha256),) if facts.sha256 else ()),
+            *((f"Design SHA-256 ({name})", fit.fingerprint) for name, fit in comparison.fits.items()),
+            ("Randomness", f"{comparison.randomness}: the same input gives the same numbers"),
+        )
+    )
+    if command:
+        yield Code(command, "Command")

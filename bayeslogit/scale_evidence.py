@@ -1,0 +1,268 @@
+"""The log evidence of a model along an axis of prior scales, with its exact slope.
+
+With ``u = (b - m) / c`` a family of scale c has the density ``f(u) / c^d``, so that (Fisher's identity)
+``d log Z / d log c = E[-(b - m)' score(b)] - d``, the expectation over the posterior at that scale; for normal terms
+``E |b - m|^2 / c^2 - d``. Values and slopes come from importance sampling in symmetric pairs, or quadrature, never from
+the Gaussian at the mode, whose error changes with the scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayeslogit.design import Design
+from bayeslogit.errors import FitError
+from bayeslogit.mode import Mode
+from bayeslogit.multiples import Base, moves
+from bayeslogit.posterior.importance import sample_importance
+from bayeslogit.posterior.quadrature import affordable, sample_quadrature
+from bayeslogit.posterior.rung import EVIDENCE_BOUND, Rung
+from bayeslogit.propriety import existence
+from bayeslogit.resolved import PriorTerm, ResolvedPrior
+from bayeslogit.scale_curves import SUPPORT, Hermite
+from bayeslogit.solve import find_mode
+from bayeslogit.target import LogPosterior
+from bayeslogit.warm_start import sequence
+
+Array = NDArray[np.float64]
+# Pairs of a first look, and the most that a scale may have.
+FIRST, MOST = 600, 6000
+# Log evidences so close to the largest count for the choice, nats.
+NEAR = 6.0
+# How far beyond its ends the axis may be followed while the evidence still rises there, and by which factor at a time.
+_FACTOR, _UP, _DOWN = math.sqrt(10.0), 4, 2
+_REFINED, _LEAST = 4, 2
+# The optimum is found when its slope is within this many Monte-Carlo errors of zero, or the step within this of log c.
+_SURE, _CLOSE = 1.0, 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """The evidence at one scale.
+
+    Attributes
+    ----------
+    scale : float
+    log_evidence, se : float
+        Nats, and the Monte-Carlo error.
+    slope, slope_se : float
+        ``d log Z / d log scale`` and its Monte-Carlo error.
+    level : {"certified", "approximate", "failed"}
+        Of the evidence alone: its error is within 0.01 nats, or known, or not known.
+    rung : Rung
+    """
+
+    scale: float
+    log_evidence: float
+    se: float
+    slope: float
+    slope_se: float
+    level: str
+    rung: Rung
+
+
+def moving(prior: ResolvedPrior) -> tuple[PriorTerm, ...]:
+    """The terms that an axis of scales moves."""
+    return tuple(term for term in prior.terms if moves(term))
+
+
+def center(term: PriorTerm) -> Array:
+    """Where a term is drawn together when its scale goes to zero."""
+    return np.asarray(term.parameters.get("mean", np.zeros(len(term.columns))), dtype=np.float64)
+
+
+def stretch(term: PriorTerm, picked: NDArray[np.bool_] | None = None) -> Callable[[Array], Array]:
+    """``d log density / d log scale`` of a term (or of some of its columns) at points, shape (S, p) to (S,).
+
+    By the score of the family, with that of its kink; exact but where a coefficient is exactly at its kink.
+    """
+    index, d = list(term.columns), term.density
+    own = np.ones(len(index), dtype=bool) if picked is None else picked
+
+    def of(points: Array) -> Array:
+        u = points[:, index]
+        away = u - center(term)
+        if term.family == "elastic_net":
+            # Both its rates are divided by the scale, which is no stretching; l1 E|x| + l2 E x^2 = 1.
+            l1, l2 = term.parameters["l1"], term.parameters["l2"]
+            constant = 1.0 - 0.5 * l2 * d.variance(l1=l1, l2=l2, mean=np.zeros_like(l1))
+            rates: Array = np.sum((l1 * np.abs(away) + 0.5 * l2 * np.square(away) - constant)[:, own], axis=1)
+            return rates
+        if term.family == "multivariate_normal":
+            score = -away @ term.parameters["precision"]
+        else:
+            score = d.score(u, **term.parameters)
+        result: Array = -np.sum((away * score)[:, own], axis=1) - np.count_nonzero(own)
+        if d.kink is not None:
+            result = result + np.abs(away[:, own]) @ np.asarray(d.kink(**term.parameters)[1])[own]
+        if d.group is not None:
+            result = result + d.group(**term.parameters) * np.sqrt(np.square(u).sum(axis=1))
+        return result
+
+    return of
+
+
+def slope_of(rung: Rung, terms: Sequence[tuple[PriorTerm, NDArray[np.bool_] | None]]) -> tuple[float, float]:
+    """``d log Z / d log scale`` of some terms together, and its Monte-Carlo error."""
+    value = variance = 0.0
+    rest = []
+    for term, picked in terms:
+        if term.family != "normal":
+            rest.append(stretch(term, picked))
+            continue
+        # Means and sds have controls of their own, and so smaller errors than the mean of a function of points.
+        own = np.array(term.columns)[slice(None) if picked is None else picked]
+        part = slice(None) if picked is None else picked
+        scale, away = term.parameters["scale"][part], rung.mean[own] - center(term)[part]
+        value += float(np.sum((np.square(rung.sd[own]) + np.square(away)) / np.square(scale))) - own.size
+        error = 2.0 * np.hypot(rung.sd[own] * rung.sd_mcse[own], away * rung.mean_mcse[own]) / np.square(scale)
+        variance += float(np.sum(np.square(error)))
+    if rest:
+        mean, error = rung.expect(lambda points: sum((each(points) for each in rest), np.zeros(points.shape[0])))
+        value, variance = value + float(mean), variance + float(error) ** 2
+    return value, math.sqrt(variance)
+
+
+def evidence_rung(
+    target: LogPosterior, mode: Mode, rng: np.random.Generator, *, first: int, most: int
+) -> tuple[Rung, str]:
+    """A rung whose log evidence has a known Monte-Carlo error, if that can be had in short time, and its level."""
+    best: Rung | None = None
+    for pairs in dict.fromkeys((first, max(first, most))):
+        rung = sample_importance(target, mode, 1, rng, max_pairs=pairs)
+        if best is None or _level(rung) != "failed" or _level(best) == "failed":
+            best = rung
+        if _level(rung) == "certified":
+            return rung, "certified"
+    assert best is not None
+    if most > first and affordable(target) != "never":
+        exact = sample_quadrature(target, mode, 1, rng)
+        if exact.level == "certified":
+            return exact, "certified"
+    return best, _level(best)
+
+
+def _level(rung: Rung) -> str:
+    if rung.level == "failed" or not math.isfinite(rung.log_evidence_se):
+        return "failed"
+    return "certified" if rung.log_evidence_se <= EVIDENCE_BOUND else "approximate"
+
+
+def modes_along(
+    design: Design, prior: ResolvedPrior, base: Base, scales: Array
+) -> Iterator[tuple[float, ResolvedPrior, LogPosterior, Mode]]:
+    """Scale, prior, target and mode at each scale, each search starting from the mode before.
+
+    Raises
+    ------
+    FitError
+        If there is no mode at some scale.
+    """
+    priors = [base.multiple(prior, float(scale)) for scale in scales]
+    first = LogPosterior.of(design, priors[0])
+    targets = [first, *(replace(first, prior=each, at=first.coordinates) for each in priors[1:])]
+    for scale, own, target, mode in zip(scales, priors, targets, sequence(targets), strict=True):
+        if not mode.converged:
+            raise FitError(f"At scale {scale:.3g} there is no mode. {mode.message}")
+        yield float(scale), own, target, mode
+
+
+class Sampler:
+    """Evidence at any scale of one axis; every scale has the same random numbers, so that differences are sharp."""
+
+    def __init__(self, design: Design, prior: ResolvedPrior, base: Base, rng: int | np.random.Generator) -> None:
+        self.design, self.prior, self.base = design, prior, base
+        self.seed = int(np.random.default_rng(rng).integers(1 << 62))
+        self.target = LogPosterior.of(design, base.multiple(prior, 1.0))
+
+    def at(self, scale: float, mode: Mode | None = None, most: int = MOST, first: int = FIRST) -> Point:
+        """The evidence at one scale, by so many pairs at first, and at most.
+
+        Raises
+        ------
+        FitError
+            If there is no mode, or the posterior is improper.
+        """
+        prior = self.base.multiple(self.prior, scale)
+        target = replace(self.target, prior=prior, at=self.target.coordinates)
+        mode = find_mode(target) if mode is None else mode
+        if not mode.converged:
+            raise FitError(f"At scale {scale:.3g} there is no mode. {mode.message}")
+        exists = existence(self.design, prior, finite_mode=True)
+        if not exists.proper:
+            raise FitError(f"At scale {scale:.3g} the posterior is improper. {' '.join(exists.reasons)}")
+        rung, level = evidence_rung(target, mode, np.random.default_rng(self.seed), first=first, most=most)
+        slope, error = slope_of(rung, [(term, None) for term in moving(prior)])
+        return Point(scale, rung.log_evidence, rung.log_evidence_se, slope, error, level, rung)
+
+    def along(self, scales: Array) -> list[Point]:
+        """At every scale, ascending, by a first look each."""
+        path = modes_along(self.design, self.prior, self.base, scales)
+        return [self.at(scale, mode, FIRST) for scale, _, _, mode in path]
+
+
+def curve_of(points: Sequence[Point]) -> Hermite:
+    """Through values and slopes."""
+    logs = np.log([point.scale for point in points])
+    return Hermite(logs, np.array([p.log_evidence for p in points]), np.array([p.slope for p in points]))
+
+
+def refined(sampler: Sampler, points: list[Point], *, follow: bool) -> list[Point]:
+    """The points with further ones: beyond the ends while the evidence rises there, and at the optimum.
+
+    Parameters
+    ----------
+    follow : bool
+        Whether the axis may go on beyond its ends.
+
+    Notes
+    -----
+    Where a first look did not certify, and the evidence is near its largest, more pairs are drawn.
+    """
+    points = sorted(points, key=lambda point: point.scale)
+    if follow:
+        for _ in range(_UP):
+            falls = points[-1].slope <= 2.0 * points[-1].slope_se and _lower(points)[-1] > SUPPORT
+            if falls or (points[-1].level == "failed" and _lower(points)[-1] <= NEAR):
+                break
+            points.append(sampler.at(points[-1].scale * _FACTOR))
+        for _ in range(_DOWN):
+            if points[0].slope > 2.0 * points[0].slope_se or _best(points) > 0:
+                break
+            points.insert(0, sampler.at(points[0].scale / _FACTOR))
+    points = [
+        sampler.at(point.scale) if point.level != "certified" and lower <= NEAR else point
+        for point, lower in zip(points, _lower(points), strict=True)
+    ]
+    for _ in range(_REFINED):
+        known = usable(points)
+        if len(known) < _LEAST:
+            break
+        top, _ = curve_of(known).top()
+        near = min(known, key=lambda point: abs(math.log(point.scale) - top))
+        if abs(math.log(near.scale) - top) <= _CLOSE or abs(near.slope) <= _SURE * near.slope_se:
+            break
+        points = sorted([*points, sampler.at(math.exp(top))], key=lambda point: point.scale)
+    return points
+
+
+def usable(points: Sequence[Point]) -> list[Point]:
+    """Those whose log evidence has an error that is known, or that are too low to matter whatever it is."""
+    sure = [point for point in points if point.level != "failed"]
+    largest = max((point.log_evidence for point in sure), default=-math.inf)
+    return [point for point in points if point.level != "failed" or point.log_evidence < largest - NEAR]
+
+
+def _lower(points: Sequence[Point]) -> list[float]:
+    """How much lower the evidence of each is than the largest, nats."""
+    largest = max(point.log_evidence for point in points)
+    return [largest - point.log_evidence for point in points]
+
+
+def _best(points: Sequence[Point]) -> int:
+    return int(np.argmax([point.log_evidence for point in points]))

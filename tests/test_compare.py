@@ -1,0 +1,429 @@
+"""Comparisons: evidence against quadrature, stacking against SciPy, and what must not be compared."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from scipy.special import expit
+from scipy.stats import cauchy, laplace, norm, t
+
+import bayeslogit as bl
+from bayeslogit._compare import difference, stacking
+from bayeslogit.comparison_rows import separate_units
+from bayeslogit.disagreement import mean_probabilities, regions
+
+
+def small(n=40, seed=3, slope=0.9):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0.5, 1.3, n)
+    z = rng.normal(0.0, 0.8, n)
+    g = rng.choice(["a", "b", "c"], n)
+    y = rng.binomial(1, expit(-0.4 + slope * x))
+    return pd.DataFrame({"x": x, "z": z, "g": g, "y": y})
+
+
+def log_likelihood(eta, y):
+    return y @ eta - np.logaddexp(0.0, eta).sum(axis=0)
+
+
+def quadrature(frame, log_prior_intercept, log_prior_slope, reach=12.0, points=481):
+    """Log evidence of ``y ~ x`` by the trapezoid rule on a grid that holds zero, where a kink may be."""
+    a = np.linspace(-reach, reach, points)
+    b = np.linspace(-reach, reach, points)
+    x, y = frame["x"].to_numpy(), frame["y"].to_numpy()
+    step = a[1] - a[0]
+    rows = []
+    for slope in b:
+        eta = a[None, :] + slope * x[:, None]
+        rows.append(log_likelihood(eta, y) + log_prior_intercept(a) + log_prior_slope(slope))
+    table = np.array(rows)
+    top = table.max()
+    return top + math.log(np.exp(table - top).sum() * step * step)
+
+
+PRIORS = {
+    "normal": (bl.Normal(1.0), norm(0, 1.0).logpdf),
+    "laplace": (bl.Laplace(0.7), laplace(0, 0.7).logpdf),
+    "student": (bl.StudentT(3, 2.5), t(3, 0, 2.5).logpdf),
+    "cauchy": (bl.Cauchy(0.8), cauchy(0, 0.8).logpdf),
+    "shifted": (bl.Normal(0.5, mean=2.0), norm(2.0, 0.5).logpdf),
+}
+
+
+@pytest.fixture(scope="module")
+def compared():
+    frame = small()
+    fits = {name: bl.fit("y ~ x", frame, prior=bl.priors(prior, bl.Normal(2.0))) for name, (prior, _) in PRIORS.items()}
+    return frame, fits, bl.compare(fits, rng=1, nuts=False)
+
+
+def test_evidences_and_bayes_factors_are_those_of_quadrature(compared):
+    frame, fits, found = compared
+    truth = {name: quadrature(frame, norm(0, 2.0).logpdf, density) for name, (_, density) in PRIORS.items()}
+    for row in found.table.records():
+        assert abs(row["log_evidence"] - truth[row["fit"]]) <= 3.0 * row["log_evidence_se"] + 1e-3
+        assert row["log_evidence_se"] <= 0.01
+    rows = found.bayes_factors.records()
+    assert [(row["fit"], row["against"]) for row in rows] == list(itertools.combinations(fits, 2))
+    for row in rows:
+        expected = truth[row["fit"]] - truth[row["against"]]
+        assert abs(row["log_bayes_factor"] - expected) <= 3.0 * row["mcse"] + 2e-3
+        assert row["bayes_factor"] == pytest.approx(math.exp(row["log_bayes_factor"]))
+        assert row["reason"] is None
+
+
+def test_evidences_of_importance_sampling_are_those_of_quadrature(compared):
+    frame, fits, _ = compared
+    drawn = {name: fits[name].sample("importance", rng=2) for name in ("normal", "student", "laplace")}
+    found = bl.compare(drawn)
+    truth = {name: quadrature(frame, norm(0, 2.0).logpdf, PRIORS[name][1]) for name in drawn}
+    for row in found.bayes_factors.records():
+        expected = truth[row["fit"]] - truth[row["against"]]
+        assert 0.0 < row["mcse"] <= 0.0142
+        assert abs(row["log_bayes_factor"] - expected) <= 3.0 * row["mcse"] + 1e-3
+
+
+def test_elpd_differences_and_errors_are_those_of_the_pointwise_scores(compared):
+    _, fits, found = compared
+    each = {name: fit.loo(rng=5) for name, fit in fits.items()}
+    best = max(each, key=lambda name: each[name].elpd)
+    for row in found.table.records():
+        loo, gap = each[row["fit"]], each[row["fit"]].elpd_i - each[best].elpd_i
+        assert row["elpd"] == pytest.approx(loo.elpd, abs=0.02)
+        assert row["elpd_se"] == pytest.approx(loo.se, abs=0.02)
+        assert row["p_loo"] == pytest.approx(loo.p, abs=0.02)
+        assert row["elpd_diff"] == pytest.approx(gap.sum(), abs=0.02)
+        assert row["elpd_diff_se"] == pytest.approx(math.sqrt(gap.size) * gap.std(), abs=0.02)
+    assert sum(found.weights.values()) == pytest.approx(1.0)
+
+
+def test_the_difference_of_two_scores_has_the_error_of_paired_units():
+    rng = np.random.default_rng(0)
+    common = rng.normal(-1.0, 1.0, 200)
+    first, second = common + rng.normal(0.0, 0.1, 200), common
+    found = difference(first, second, np.ones(200))
+    assert found.value == pytest.approx((first - second).sum())
+    assert found.se == pytest.approx(math.sqrt(200) * (first - second).std())
+    twice = difference(first, second, np.full(200, 2.0))
+    assert twice.value == pytest.approx(2.0 * found.value)
+    assert twice.se == pytest.approx(math.sqrt(2.0) * found.se)
+
+
+@pytest.mark.parametrize("K", [2, 3, 6])
+def test_stacking_weights_are_the_optimum_that_scipy_finds(K):
+    rng = np.random.default_rng(K)
+    scores = rng.normal(-1.0, 0.5, (150, K))
+    scores[:, 0] += 0.15
+    copies = rng.integers(1, 4, 150).astype(float)
+    weights = stacking(scores, copies)
+
+    def loss(w):
+        return -float(copies @ np.log(np.exp(scores) @ w)) / copies.sum()
+
+    found = minimize(
+        loss,
+        np.full(K, 1.0 / K),
+        bounds=[(0.0, 1.0)] * K,
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1.0},
+        options={"ftol": 1e-14, "maxiter": 1000},
+    )
+    assert weights.sum() == pytest.approx(1.0)
+    assert np.all(weights >= 0.0)
+    assert loss(weights) <= found.fun + 1e-9
+    assert weights == pytest.approx(found.x, abs=2e-4)
+    ratio = np.exp(scores) / (np.exp(scores) @ weights)[:, None]
+    assert np.max(copies @ ratio) / copies.sum() <= 1.0 + 1e-9
+
+
+def test_stacking_gives_all_to_a_model_that_is_always_better_and_shares_between_twins():
+    scores = np.random.default_rng(1).normal(-1.0, 0.3, (50, 2))
+    scores[:, 1] = scores[:, 0] - 0.1
+    assert stacking(scores, np.ones(50)) == pytest.approx([1.0, 0.0])
+    twins = np.column_stack([scores[:, 0], scores[:, 0]])
+    assert stacking(twins, np.ones(50)).sum() == pytest.approx(1.0)
+
+
+def test_coefficients_stand_in_their_units_and_as_shifts_of_the_first(compared):
+    _, fits, found = compared
+    draws = found.draws
+    first = next(iter(fits))
+    table = {row["term"]: row for row in found.coefficients.records()}
+    assert list(table) == ["Intercept", "x"]
+    for name in fits:
+        assert table["x"][f"median:{name}"] == draws[name].rung.quantile(0.5)[0][1]
+        if name != first:
+            shift = (table["x"][f"median:{name}"] - table["x"][f"median:{first}"]) / draws[first].rung.sd[1]
+            assert table["x"][f"shift:{name}"] == pytest.approx(shift)
+    tidy = found.tidy()
+    assert list(tidy.columns) == ["fit", "term", "estimate", "std_error", "conf_low", "conf_high", "shift"]
+    row = tidy[(tidy["fit"] == "laplace") & (tidy["term"] == "x")].iloc[0]
+    assert row["conf_low"] == draws["laplace"].conf_int().loc["x", "lower"]
+    assert set(found.glance()["fit"]) == set(fits)
+
+
+def test_predictions_are_those_of_the_draws_and_the_worst_rows_come_first(compared):
+    frame, fits, found = compared
+    each = {name: found.draws[name].predict()["probability"].to_numpy() for name in fits}
+    span = np.max(list(each.values()), axis=0) - np.min(list(each.values()), axis=0)
+    rows = found.predictions.records()
+    order = np.argsort(-span, kind="stable")
+    assert [int(row["row"]) for row in rows] == order[: len(rows)].tolist()
+    for row in rows:
+        i = int(row["row"])
+        assert row["range"] == pytest.approx(span[i], abs=1e-9)
+        assert row["observed"] == frame["y"][i]
+        for name in fits:
+            assert row[f"probability:{name}"] == pytest.approx(each[name][i], abs=1e-9)
+        assert row["stands_out"] == f"x = {frame['x'][i]:.4g}"
+    worst = found.regions.records()[0]
+    assert worst["column"] == "x"
+    assert worst["mean_range"] > span.mean()
+
+
+def test_regions_are_bands_of_columns_and_count_observations():
+    x = np.arange(100.0)
+    group = (np.arange(100) % 2).astype(float)
+    probabilities = np.column_stack([np.full(100, 0.5), np.where(x >= 90, 0.9, 0.5)])
+    found = regions([("x", x), ("group", group)], probabilities, np.ones(100))
+    assert found[0].column == "x"
+    assert found[0].words == "above 89 (highest 10 %)"
+    assert found[0].observations == 10
+    assert found[0].mean_range == pytest.approx(0.4)
+    assert found[0].probability == pytest.approx([0.5, 0.9])
+    # Twice the weight where the fits agree: the same region is a smaller share of the observations.
+    count = np.where(x >= 90, 1.0, 2.0)
+    assert regions([("x", x)], probabilities, count)[0].share == pytest.approx(10 / 190 * 2, abs=0.06)
+
+
+def test_many_rows_are_averaged_as_if_their_log_odds_were_normal():
+    fit = bl.fit("y ~ x", small(n=300), prior=bl.Normal(1.0))
+    rung = fit.sample(rng=1, nuts=False).rung
+    by_points = mean_probabilities(rung, fit.design)
+    by_moments = mean_probabilities(rung, fit.design, exact=0.0)
+    assert by_moments == pytest.approx(by_points, abs=5e-4)
+
+
+# --- when there is no Bayes factor ---------------------------------------------------------------------------------
+
+
+def factor(fits, **options):
+    (row,) = bl.compare(fits, nuts=False, **options).bayes_factors.records()
+    return row
+
+
+def test_flat_columns_that_differ_have_no_bayes_factor_and_an_intercept_prior_gives_one():
+    frame = small()
+    fits = {
+        "flat intercept": bl.fit("y ~ x", frame, prior=bl.Normal(1.0)),
+        "rstanarm": bl.fit("y ~ x", frame, prior="rstanarm"),
+    }
+    row = factor(fits)
+    assert row["reason"] == "flat in 'flat intercept' alone: Intercept"
+    assert math.isnan(row["log_bayes_factor"])
+    both = bl.compare(fits, intercept=bl.Normal(2.0), nuts=False)
+    (row,) = both.bayes_factors.records()
+    assert row["reason"] is None
+    scale = 2.5 / frame["x"].std()
+    truth = [quadrature(frame, norm(0, 2.0).logpdf, norm(0, s).logpdf) for s in (1.0, scale)]
+    assert abs(row["log_bayes_factor"] - (truth[0] - truth[1])) <= 3.0 * row["mcse"] + 2e-3
+    assert both.fits["rstanarm"].prior.labels()[0] == "normal(0, 2)"
+    assert "Every intercept has the prior Normal(2)" in str(both.table)
+
+
+def test_centring_is_immaterial_and_units_of_flat_columns_are_not():
+    frame = small()
+    frame["w"] = frame["x"] - 7.0
+    frame["cm"] = 100.0 * frame["x"]
+    prior = bl.priors(terms={"z": bl.Normal(1.0)})
+    fits = {"x": bl.fit("y ~ x + z", frame, prior=prior), "w": bl.fit("y ~ w + z", frame, prior=prior)}
+    row = factor(fits)
+    assert row["reason"] is None
+    assert abs(row["log_bayes_factor"]) <= 4.0 * row["mcse"]
+    fits["w"] = bl.fit("y ~ cm + z", frame, prior=prior)
+    assert factor(fits)["reason"] == "flat columns in other units: Intercept, x in 'x', Intercept, cm in 'w'"
+
+
+def test_other_contrasts_of_a_flat_factor_are_the_same_improper_part():
+    frame = small()
+    prior = bl.priors(default=bl.Flat(), terms={"x": bl.Normal(1.0)})
+    fits = {
+        "a": bl.fit("y ~ x + C(g)", frame, prior=prior),
+        "b": bl.fit("y ~ x + C(g, contr.treatment('b'))", frame, prior=prior),
+    }
+    row = factor(fits)
+    assert row["reason"] is None
+    assert abs(row["log_bayes_factor"]) <= 4.0 * row["mcse"]
+
+
+def test_dashes_have_reasons():
+    frame = small()
+    normal = bl.fit("y ~ x", frame, prior=bl.Normal(1.0))
+    jeffreys = bl.fit("y ~ x", frame, prior=bl.Jeffreys())
+    assert "a prior of the whole model is not normalised" in factor({"n": normal, "j": jeffreys})["reason"]
+    approximate = bl.fit("y ~ x", frame, prior=bl.Normal(2.0)).sample("laplace")
+    row = factor({"n": normal, "a": approximate})
+    assert row["reason"].startswith("a has no log evidence: that of the laplace rung")
+    other = bl.fit("y ~ x", frame, prior=bl.Normal(1.0), offset=np.full(len(frame), 0.2))
+    assert factor({"n": normal, "o": other})["reason"] == "their offsets differ"
+
+
+def test_the_evidence_at_a_tuned_scale_is_none_for_comparison():
+    design = bl.Design.from_formula("y ~ x", small())
+    chosen = bl.choose_scale(design, prior=bl.Normal, by="evidence").prior
+    fits = {"fixed": bl.fit(design, prior=bl.Normal(1.0)), "tuned": bl.fit(design, prior=chosen)}
+    assert factor(fits)["reason"] == "the evidence of tuned is maximised over its scale, which favours it"
+
+
+def test_a_fit_without_a_posterior_keeps_its_row_and_leaves_the_rest_standing():
+    frame = small()
+    frame["x"] = np.where(frame["y"] == 1, 1.0, -1.0) * (1.0 + np.abs(frame["x"]))
+    with pytest.warns(bl.FitWarning):
+        flat = bl.fit("y ~ x", frame, prior=None)
+    fits = {"flat": flat, "normal": bl.fit("y ~ x", frame), "tight": bl.fit("y ~ x", frame, prior=bl.Normal(0.5))}
+    found = bl.compare(fits, nuts=False)
+    rows = found.table.records()
+    assert rows[0]["verdict"] == "no posterior"
+    assert math.isnan(rows[0]["elpd"])
+    assert math.isnan(rows[0]["weight"])
+    assert rows[1]["weight"] + rows[2]["weight"] == pytest.approx(1.0)
+    assert any(note.startswith("flat: no posterior.") for note in found.table.notes)
+    assert math.isnan(found.coefficients.records()[1]["median:flat"])
+    assert found.predictions.rows
+    assert set(found.draws) == {"normal", "tight"}
+
+
+# --- what is not compared --------------------------------------------------------------------------------------------
+
+
+def test_other_rows_outcomes_and_orders_are_refused():
+    frame = small()
+    fit = bl.fit("y ~ x", frame, prior=bl.Normal(1.0))
+    gaps = frame.copy()
+    gaps.loc[[2, 5], "z"] = np.nan
+    dropped = bl.fit("y ~ x + z", gaps, prior=bl.Normal(1.0), missing="drop")
+    with pytest.raises(bl.DataError, match=r"different rows, 40 and 38\. Missing values dropped 2 of 'b'"):
+        bl.compare({"a": fit, "b": dropped})
+    gaps = frame.copy()
+    gaps.loc[[1, 3], "z"] = np.nan
+    with pytest.raises(bl.DataError, match="though as many"):
+        bl.compare({"a": dropped, "b": bl.fit("y ~ x + z", gaps, prior=bl.Normal(1.0), missing="drop")})
+    with pytest.raises(bl.DataError, match="different outcomes"):
+        bl.compare({"a": fit, "b": bl.fit("y ~ x", frame.assign(y=1 - frame["y"]), prior=bl.Normal(1.0))})
+    with pytest.raises(bl.DataError, match="different weights"):
+        bl.compare({"a": fit, "b": bl.fit("y ~ x", frame, prior=bl.Normal(1.0), weights=np.full(len(frame), 2.0))})
+    mixed = frame.assign(x=frame["x"].to_numpy()[::-1])
+    with pytest.raises(bl.DataError, match="other rows, or rows in another order"):
+        bl.compare({"a": fit, "b": bl.fit("y ~ x", mixed, prior=bl.Normal(1.0))})
+
+
+def test_the_arguments_are_checked(tmp_path):
+    fit = bl.fit("y ~ x", small(), prior=bl.Normal(1.0))
+    for wrong in ({"a": fit}, [fit, fit], {}):
+        with pytest.raises(bl.ArgumentError, match="at least two fits"):
+            bl.compare(wrong)
+    with pytest.raises(bl.ArgumentError, match="a fit is needed"):
+        bl.compare({"a": fit, "b": 3})
+    with pytest.raises(bl.ArgumentError, match="the name of a fit is text"):
+        bl.compare({"a": fit, 2: fit})
+    with pytest.raises(bl.ArgumentError, match="a proper prior is needed"):
+        bl.compare({"a": fit, "b": fit}, intercept=bl.Flat())
+    fit.to_json(tmp_path / "fit.json")
+    with pytest.raises(bl.FitError, match="does not hold the data"):
+        bl.compare({"a": fit, "b": bl.load(tmp_path / "fit.json")})
+
+
+# --- the same data in other shapes ------------------------------------------------------------------------------------
+
+
+def test_counts_compare_as_their_expanded_rows():
+    rng = np.random.default_rng(4)
+    x, trials = np.linspace(-1.5, 1.5, 12), rng.integers(2, 6, 12)
+    y = rng.binomial(trials, expit(0.3 + x))
+    rows = [(a, k < s) for a, m, s in zip(x, trials, y, strict=True) for k in range(m)]
+    long = np.array([a for a, _ in rows])[:, None], np.array([b for _, b in rows], dtype=float)
+    grouped = bl.Design.from_arrays(x[:, None], y, trials=trials)
+    single = bl.Design.from_arrays(*long)
+    tables = []
+    for design in (grouped, single):
+        fits = {"wide": bl.fit(design, prior=bl.Normal(2.0)), "tight": bl.fit(design, prior=bl.Normal(0.2))}
+        tables.append(bl.compare(fits, nuts=False).table.records())
+    for one, other in zip(*tables, strict=True):
+        for key in ("elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "weight", "log_evidence"):
+            assert one[key] == pytest.approx(other[key], abs=0.02), key
+    units = separate_units(grouped)
+    assert units.copies.sum() == trials.sum()
+    assert units.design.reduce(lambda block: float(block.successes.sum())) == y.sum()
+
+
+def test_formulas_may_differ_and_columns_of_one_fit_alone_have_dashes():
+    frame = small()
+    prior = bl.priors(bl.Normal(1.0), bl.Normal(2.0))
+    found = bl.compare(
+        {"x": bl.fit("y ~ x", frame, prior=prior), "xz": bl.fit("y ~ x + z", frame, prior=prior)}, nuts=False
+    )
+    table = {row["term"]: row for row in found.coefficients.records()}
+    assert math.isnan(table["z"]["median:x"])
+    assert math.isfinite(table["z"]["median:xz"])
+    (row,) = found.bayes_factors.records()
+    assert row["reason"] is None
+    assert row["log_bayes_factor"] > 0.0  # z has no effect on the outcome
+
+
+def test_the_same_seed_gives_the_same_numbers():
+    frame = small()
+    fits = {"a": bl.fit("y ~ x + z + C(g)", frame, prior=bl.Laplace(1.0)), "b": bl.fit("y ~ x + z + C(g)", frame)}
+    one, other = (bl.compare(fits, rng=7, nuts=False) for _ in range(2))
+    assert one.glance().equals(other.glance())
+    assert one.tidy().equals(other.tidy())
+
+
+def test_draws_are_taken_as_they_are_and_frames_are_of_the_callers_library():
+    polars = pytest.importorskip("polars")
+    frame = polars.from_pandas(small())
+    fit = bl.fit("y ~ x", frame, prior=bl.Normal(1.0))
+    draws = fit.sample("variational", rng=3)
+    found = bl.compare({"draws": draws, "fit": fit}, nuts=False)
+    assert found.draws["draws"] is draws
+    assert isinstance(found.tidy(), polars.DataFrame)
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def test_the_figure_has_every_interval_and_the_conclusions_follow_from_the_numbers(compared):
+    _, fits, found = compared
+    chart = found.figure()
+    assert "x" in [row.label for row in chart.rows]
+    assert {record["fit"] for record in chart.data.records()} == set(fits)
+    svg = chart.svg()
+    assert all(name in svg for name in fits)
+    best = max(found.table.records(), key=lambda row: row["elpd"])
+    assert f"predicted best under {best['fit']}" in found.conclusions[0]
+    evidence = {row["fit"]: row["log_evidence"] for row in found.table.records()}
+    top, bottom = max(evidence, key=evidence.get), min(evidence, key=evidence.get)
+    assert sum(f"for {top} against {bottom}" in sentence for sentence in found.conclusions) == 1
+
+
+@pytest.mark.parametrize("suffix", [".html", ".md", ".tex", ".json"])
+def test_a_report_on_a_comparison_is_one_file(compared, tmp_path, suffix):
+    _, _, found = compared
+    path = bl.report(found, tmp_path / f"comparison{suffix}", title="Priors", command="none")
+    text = path.read_text(encoding="utf-8")
+    for word in ("laplace", "student", "Bayes factor", "quadrature", "rng=1"):
+        assert word in text
+    assert str(found).count("\n") > 40
+    assert "<table" in found._repr_html_()
+
+
+@pytest.mark.parametrize("name", ["comparisons"])
+def test_docstring_examples_hold(name):
+    result = doctest.testmod(importlib.import_module(f"bayeslogit.{name}"))
+    assert result.attempted > 0
+    assert result.failed == 0
