@@ -25,9 +25,9 @@ check: lint ## style, types and the quick tests (under a minute)
 	@echo "make check: the quick tests, in two processes"
 	@$(PYTEST) -n 2 --dist loadfile -m "not slow and not prove"
 
-prove: develop ## what needs Chromium, LaTeX or an hour, and the oldest supported versions
+prove: develop ## what needs Chromium, LaTeX, R or an hour, and the oldest supported versions
 	@echo "make prove: the long checks and the oldest supported versions of our dependencies"
-	@for program in chromium pdflatex; do \
+	@for program in chromium pdflatex Rscript; do \
 	  if ! command -v $$program >/dev/null 2>&1; then \
 	    echo "make prove: the program $$program is missing; install it and run make prove again" >&2; exit 1; fi; \
 	done

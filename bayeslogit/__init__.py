@@ -24,6 +24,8 @@ from bayeslogit._priors import priors as priors
 from bayeslogit._report import report as report
 from bayeslogit._sensitivity import Sensitivity as Sensitivity
 from bayeslogit._sensitivity import sensitivity as sensitivity
+from bayeslogit._separation import Separation as Separation
+from bayeslogit._separation import separation as separation
 from bayeslogit.chart import Chart as Chart
 from bayeslogit.comparisons import Comparison as Comparison
 from bayeslogit.comparisons import compare as compare
@@ -104,6 +106,7 @@ __all__ = [
     "ScaleAxis",
     "ScaleChoice",
     "Sensitivity",
+    "Separation",
     "Status",
     "StudentT",
     "Table",
@@ -128,6 +131,7 @@ __all__ = [
     "report",
     "scale_axis",
     "sensitivity",
+    "separation",
     "tipping_point",
     "to_pymc",
 ]

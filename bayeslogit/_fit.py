@@ -13,6 +13,7 @@ from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitWarning
 from bayeslogit.facts import Facts
 from bayeslogit.fit_record import Parts
+from bayeslogit.held import held_by_prior
 from bayeslogit.missing import check_missing
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.laplace import LaplacePosterior
@@ -95,7 +96,8 @@ def fit(
     target = LogPosterior.of(design, resolved)
     mode = find_mode(target, tol=tol, max_iter=max_iter, covariance=covariance == "exact")
     facts = Facts.of(design)
-    notes = _notes(design, mode, facts, *_improper(design, resolved, mode), *resolved.notes)
+    held = held_by_prior(design, target, mode) if mode.converged else ()
+    notes = _notes(design, mode, facts, *_improper(design, resolved, mode), *held, *resolved.notes)
     if not mode.converged:
         warnings.warn(mode.message, FitWarning, stacklevel=2)
     return Fit(

@@ -144,7 +144,7 @@ def useful_scales(design: Design, prior: ResolvedPrior, base: Base, count: int) 
     FitError
         If there is no fit with every coefficient at its kink, or the outcome pulls none of them away.
     """
-    if not any(moves(term) for term in prior.terms):
+    if not any(moves(term, prior.columns) for term in prior.terms):
         raise ArgumentError(f"path(prior={prior.name}): no term of this prior has a scale to multiply.")
     far = _FAR if design.n_rows > len(prior.columns) else _NEAR
     target = LogPosterior.of(design, prior)
@@ -160,7 +160,7 @@ def useful_scales(design: Design, prior: ResolvedPrior, base: Base, count: int) 
 
 def _first_to_leave(design: Design, prior: ResolvedPrior, base: Base) -> float:
     """The multiple at which the score of some coefficient at its kink is as large as its rate."""
-    moving = [term for term in prior.terms if moves(term)]
+    moving = [term for term in prior.terms if moves(term, prior.columns)]
     kinked = [term for term in moving if term.density.kink is not None or term.density.group is not None]
     fixed = len(moving) == len(kinked)
     lowest, by = 0.0, 1.0
@@ -177,7 +177,7 @@ def _first_to_leave(design: Design, prior: ResolvedPrior, base: Base) -> float:
             joint = groups.rate / groups.lengths(mode.score)
         # A kink that does not move, such as that of an intercept, is no place to begin.
         for term in prior.terms:
-            if not moves(term):
+            if not moves(term, prior.columns):
                 single[list(term.columns)] = np.inf
         lowest = float(min(np.min(single, initial=np.inf), np.min(joint, initial=np.inf)))
         if not math.isfinite(lowest):
@@ -200,7 +200,7 @@ def _precisions(prior: ResolvedPrior) -> Array:
     """Of the terms that move, each coefficient given the others at its centre; 0 elsewhere. Shape (p,)."""
     result = np.zeros(len(prior.columns))
     for term in prior.terms:
-        if moves(term):
+        if moves(term, prior.columns):
             center = np.asarray(term.parameters["mean"], dtype=np.float64)
             curve = term.density.information(center, **term.parameters)
             result[list(term.columns)] = np.diag(curve) if curve.ndim == 2 else curve

@@ -40,6 +40,10 @@ _CHANGED = 0.15
 _FIRST = 32
 _MOST_COLUMNS = 6000
 _FORESEEN, _BLIND = 10.0, 1e3
+# Where columns are so nearly dependent, sds so much longer than one column says, single precision is too little.
+_BLURRED = 30.0
+# With so many of the columns inside, the others are taken in too: there is nothing left to look at outside.
+_ALMOST_ALL = 0.85
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,13 @@ class Arrived:
 class Chords:
     """The state between fits; `fit` moves it on.
 
+    With ``single`` the columns are kept in single precision, which is good for violations of 1e-5 posterior sds.
+
     The likelihood's part of everything (score, information) is kept apart from the prior's, which changes.
     """
 
-    def __init__(self, target: LogPosterior, gamma: Array) -> None:
-        self._panels, self._p = Panels(target), gamma.size
+    def __init__(self, target: LogPosterior, gamma: Array, *, single: bool = False) -> None:
+        self._panels, self._p, self._single = Panels(target, single=single), gamma.size, single
         self._compiled = self._panels.compiled
         self._inside = np.zeros(gamma.size, dtype=bool)
         center = target.coordinates.center
@@ -129,7 +135,8 @@ class Chords:
         while True:
             trail: list[float] = []
             while not trail or worst > tol:
-                if steps >= most or self._columns.size > _MOST_COLUMNS:
+                blurred = self._single and self._inflation > _BLURRED
+                if steps >= most or self._columns.size > _MOST_COLUMNS or blurred:
                     return None
                 steps += 1
                 moved = self._step(drift, worst, tol)
@@ -306,7 +313,9 @@ class Chords:
             return False
         more = np.flatnonzero((size > _BESIDES * rate) & ~self._inside)
         most = max(_FIRST, int(np.count_nonzero(self._gamma)))
-        if more.size > most:  # after a long stride many pull that will not stay
+        if self._columns.size + more.size > _ALMOST_ALL * self._p:
+            more = np.flatnonzero(~self._inside)
+        elif more.size > most:  # after a long stride many pull that will not stay
             pull = size[more] / rate[more]
             more = np.sort(more[np.argsort(-pull, kind="stable")[:most]])
         k = self._columns.size

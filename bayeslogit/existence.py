@@ -10,9 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.separation import Recession
+from bayeslogit.design import Design
+from bayeslogit.recession import Recession
 from bayeslogit.steps import Dependency, dependencies
-from bayeslogit.target import LogPosterior
+from bayeslogit.target import LogPosterior, Root
 
 Array = NDArray[np.float64]
 
@@ -48,7 +49,7 @@ def too_few_rows(target: LogPosterior) -> str | None:
 
 def not_identified(target: LogPosterior, gamma: Array) -> str | None:
     """Columns that are combinations of others and that no prior tells apart: one pass at ``gamma``."""
-    root = target.root(gamma, majorant=True)
+    root = _held_at_kinks(target, target.root(gamma, majorant=True))
     moments = target.design.moments
     largest = np.maximum(np.abs(moments.lower), np.abs(moments.upper))
     if target.design.has_intercept:
@@ -66,6 +67,17 @@ def not_identified(target: LogPosterior, gamma: Array) -> str | None:
     )
 
 
+def _held_at_kinks(target: LogPosterior, root: Array) -> Array:
+    """With the coordinates that a kink holds: it has no curvature, but tells columns apart as well as one."""
+    kinks, p = target.kinks, root.shape[1]
+    held = kinks.rate > 0.0
+    held[kinks.groups.members] = True
+    if not np.any(held):
+        return root
+    size = np.sqrt(np.square(root).sum(axis=0))
+    return Root.of(np.vstack([root, np.diag(np.where(size > 0.0, size, 1.0))[held].reshape(-1, p)])).factor
+
+
 def _in_words(found: Dependency, target: LogPosterior) -> str:
     names = target.design.columns
     if not found.others:
@@ -81,16 +93,22 @@ def _in_words(found: Dependency, target: LogPosterior) -> str:
     return f"{names[found.column]} = {shown}{shift}"
 
 
-def separated(target: LogPosterior, recession: Recession) -> str:
-    """Which columns separate the outcome, and in which direction their coefficients run."""
-    names, d = target.design.columns, recession.direction
-    slopes = [j for j in np.flatnonzero(d) if target.design.column_sds[j] > 0.0]
+def kind_and_columns(design: Design, recession: Recession) -> str:
+    """How the outcome is separated, and by which columns with which signs."""
+    names, d = design.columns, recession.direction
+    slopes = [j for j in np.flatnonzero(d) if design.column_sds[j] > 0.0]
     moved = slopes if slopes else list(np.flatnonzero(d))
     signs = ", ".join(f"{names[j]} ({'+' if d[j] > 0 else '-'})" for j in moved[:8])
     signs += f" and {len(moved) - 8} more" if len(moved) > 8 else ""
     kind = "completely" if recession.complete else "quasi-completely"
+    return f"The outcome is {kind} separated by {signs}"
+
+
+def separated(target: LogPosterior, recession: Recession) -> str:
+    """Which columns separate the outcome, and in which direction their coefficients run."""
+    words = kind_and_columns(target.design, recession)
     return (
-        f"No finite mode: the outcome is {kind} separated by {signs}, which have no proper prior, so the "
+        f"No finite mode: {words[0].lower()}{words[1:]}, which have no proper prior, so the "
         "estimates run to infinity in these directions. "
         "Give these terms a proper prior, for example bayeslogit.Normal(2.5)."
     )

@@ -13,8 +13,8 @@ from bayeslogit.errors import FileFormatError
 from bayeslogit.facts import Facts
 from bayeslogit.formula import FormulaSpec
 from bayeslogit.mode import Iteration, Mode, Road, Status, Whole
+from bayeslogit.recession import Recession
 from bayeslogit.resolved import ResolvedPrior, from_description
-from bayeslogit.separation import Recession
 from bayeslogit.steps import Factor
 from bayeslogit.subspace import Subspace, Support
 from bayeslogit.target import Coordinates

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.errors import FitError
-from bayeslogit.separation import Recession
+from bayeslogit.recession import Recession
 from bayeslogit.steps import Factor
 from bayeslogit.subspace import Subspace, Support
 from bayeslogit.target import Coordinates, Expansion, Slope

@@ -6,7 +6,7 @@ A prior is first read in units of each column (its `base` scales), then drawn ou
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -54,9 +54,10 @@ MULTIPLIED: dict[str, Rule] = {
 }
 
 
-def moves(term: PriorTerm) -> bool:
-    """Whether a term of a prior goes along: it is proper, and not on the intercept alone."""
-    return term.family in MULTIPLIED and not term.where and term.columns != (0,)
+def moves(term: PriorTerm, names: Sequence[str]) -> bool:
+    """Whether a term of a prior on the columns of these names goes along: proper, and not on the intercept alone."""
+    alone = term.columns == (0,) and names[0] == "Intercept"
+    return term.family in MULTIPLIED and not term.where and not alone
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Base:
         """``kind`` None is "sd", or "raw" for a prior whose scales are worked out from the columns already."""
         if kind is not None and kind not in BASES:
             raise ArgumentError(f"base={kind!r}: it is 'sd' (scales are multiples of 1 / sd of each column) or 'raw'.")
-        derived = any(term.basis is not None and moves(term) for term in resolved.terms)
+        derived = any(term.basis is not None and moves(term, resolved.columns) for term in resolved.terms)
         kind = ("raw" if derived else "sd") if kind is None else kind
         sd = design.column_sds if kind == "sd" else np.ones(len(resolved.columns))
         unit = 1.0 / np.where(sd > 0.0, sd, 1.0)
@@ -95,7 +96,7 @@ class Base:
         return replace(prior, terms=tuple(terms), name=name)
 
     def _term(self, term: PriorTerm, by: float, names: tuple[str, ...]) -> PriorTerm:
-        if not moves(term):
+        if not moves(term, names):
             return term
         if term.map is not None:
             raise PriorError(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bayeslogit.existence import not_identified, separated
 from bayeslogit.mode import Iteration, Mode, Road, Status, Whole
-from bayeslogit.separation import Recession, recession_direction
+from bayeslogit.recession import Recession, recession_direction
 from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor, root_factor
 from bayeslogit.subspace import Support
 from bayeslogit.target import Expansion, LogPosterior

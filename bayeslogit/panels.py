@@ -42,6 +42,12 @@ def _fours(count: int) -> int:
 class Panels:
     """Columns of a target's rows, with the outcome beside them.
 
+    Parameters
+    ----------
+    single : bool
+        Keep the columns, centred, in single precision: half of the traffic. Scores are then off by about 1e-7 of their
+        sds, and informations by 1e-6 of themselves.
+
     Attributes
     ----------
     columns : array of int, shape (k,)
@@ -54,7 +60,7 @@ class Panels:
         Passes over the panels, and over all columns, so far.
     """
 
-    def __init__(self, target: LogPosterior) -> None:
+    def __init__(self, target: LogPosterior, *, single: bool = False) -> None:
         blocks = list(target.design.source.blocks())
         self._n = target.design.source.n_rows
         self._first = int(target.design.has_intercept)
@@ -71,7 +77,7 @@ class Panels:
         count = -(-self._n // self._rows)
         edges = np.unique(np.linspace(0, count, min(_PARTS if self._pooled else 1, count) + 1).astype(int))
         self._parts = [slice(low, high) for low, high in itertools.pairwise(edges)]
-        self._P = np.zeros((count, _FIRST, self._rows))
+        self._P = np.zeros((count, _FIRST, self._rows), dtype=np.float32 if single else np.float64)
         self.columns = np.empty(0, dtype=np.intp)
         self.residual, self.variance = np.zeros((count, self._rows)), np.zeros((count, self._rows))
         self.passes = 0
@@ -87,8 +93,10 @@ class Panels:
     def add(self, columns: NDArray[np.intp]) -> None:
         """Further columns, after the others."""
         k, more = self.columns.size, columns.size
+        if more == 0:
+            return
         if _fours(k + more) > self._P.shape[1]:
-            wider = np.zeros((self._P.shape[0], _fours(max(k + more, 2 * k)), self._rows))
+            wider = np.zeros((self._P.shape[0], _fours(max(k + more, 2 * k)), self._rows), self._P.dtype)
             wider[:, :k] = self._P[:, :k]
             self._P = wider
         slopes = columns[columns >= self._first] - self._first

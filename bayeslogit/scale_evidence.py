@@ -68,7 +68,7 @@ class Point:
 
 def moving(prior: ResolvedPrior) -> tuple[PriorTerm, ...]:
     """The terms that an axis of scales moves."""
-    return tuple(term for term in prior.terms if moves(term))
+    return tuple(term for term in prior.terms if moves(term, prior.columns))
 
 
 def center(term: PriorTerm) -> Array:

@@ -100,7 +100,7 @@ class Axis:
         """Raises ArgumentError without anything to scale, or where scales cannot be right."""
         asked = as_prior(unit_prior(prior))
         resolved = asked.resolve(design)
-        if not any(moves(term) for term in resolved.terms):
+        if not any(moves(term, resolved.columns) for term in resolved.terms):
             raise ArgumentError(
                 f"{call}(prior={resolved.name}): no term of this prior has a scale, so there is none to choose. "
                 "Give a proper prior such as bayeslogit.Normal or bayeslogit.Laplace."

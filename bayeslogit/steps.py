@@ -53,6 +53,8 @@ class Factor:
 
     def solve(self, b: Array, compiled: bool = False) -> Array:
         """``H^-1 b``; compiled between passes of our own threads, whose cores a BLAS would keep busy for a while."""
+        if self.R.size == 0:  # every coefficient at its kink
+            return b
         z: Array = kernel("solve", compiled)(self.R, b / self.scale)
         return z / self.scale
 
@@ -64,7 +66,7 @@ class Factor:
     def whiten_rows(self, rows: Array) -> Array:
         """``Z`` with ``Z'Z = A H^-1 A'`` for rows A, shape (p, k)."""
         if rows.size < THREADS_PAY:
-            half, _ = dtrtri(self.R)
+            half = self._inverse_root
             small: Array = ((rows / self.scale) @ half).T
             return small
         result: Array = solve_triangular(self.R, (rows / self.scale).T, trans="T", check_finite=False)
@@ -76,6 +78,14 @@ class Factor:
         result: Array = solve_triangular(self.R, z, check_finite=False) / scale
         return result
 
+    @property
+    def _inverse_root(self) -> Array:
+        """``R^-1``."""
+        if self.R.size == 0:  # every coefficient at its kink; LAPACK would print a complaint
+            return self.R
+        half: Array = dtrtri(self.R)[0]
+        return half
+
     @cached_property
     def inverse(self) -> Array:
         """``H^-1``, shape (p, p)."""
@@ -84,8 +94,7 @@ class Factor:
 
     def coordinate_variances(self) -> Array:
         """The diagonal of ``H^-1``, shape (p,): squared lengths of the rows of R^-1."""
-        half, _ = dtrtri(self.R)
-        result: Array = np.square(half).sum(axis=1) / np.square(self.scale)
+        result: Array = np.square(self._inverse_root).sum(axis=1) / np.square(self.scale)
         return result
 
     def variances(self, rows: Array) -> Array:

@@ -260,7 +260,7 @@ class _Judge:
 def _walked(judge: _Judge, prior: ResolvedPrior) -> dict[str, Turn]:
     turns: dict[str, Turn] = {}
     start = judge.last
-    if any(moves(term) for term in prior.terms):
+    if any(moves(term, prior.columns) for term in prior.terms):
 
         def of_scale(log_by: float) -> float:
             return judge.margin(multiplied(prior, math.exp(log_by)))

@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 _MOST_GRADIENTS = 20
 # Chords measure sds by the information at hand, which is a little off.
 _MARGIN = 0.5
+# From this tolerance on columns in single precision will do.
+_SINGLE = 1e-5
 # How far from the mode one that was found in the span of the rows may be.
 _LIFTED = 1e-6
 
@@ -51,14 +53,18 @@ def sequence(targets: Iterable[LogPosterior], *, tol: float = 1e-6, max_iter: in
     chords: Chords | None = None
     wide: Wide | None = None
     last: Mode | None = None
-    curved = False
+    curved = single = False
     for target in targets:
         if last is None or not last.converged:
             last, chords = find_mode(target, tol=tol, max_iter=max_iter, examine=last is None), None
         elif serves(target):
             if chords is None:
-                chords, curved = Chords(target, last.coordinates.gamma(last.beta)), _curved(target)
+                curved, single = _curved(target), tol >= _SINGLE
+                chords = Chords(target, last.coordinates.gamma(last.beta), single=single)
             arrived = chords.fit(target, _MARGIN * tol, max_iter, information=curved)
+            if arrived is None and single:
+                single, chords = False, Chords(target, last.coordinates.gamma(last.beta))
+                arrived = chords.fit(target, _MARGIN * tol, max_iter, information=curved)
             if arrived is None:
                 last, chords = find_mode(target, start=last.beta, tol=tol, max_iter=max_iter), None
             else:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, qr, svd
 
 from bayeslogit.mode import Mode, Road
+from bayeslogit.recession import Recession
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
-from bayeslogit.separation import Recession
 from bayeslogit.sources.matrix import DenseRows
 from bayeslogit.sources.memory import MemorySource
 from bayeslogit.subspace import Subspace

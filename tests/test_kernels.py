@@ -31,9 +31,9 @@ def dense_arguments(rng: np.random.Generator, dtype: Any = np.float64) -> dict[s
     offset, weight = rng.standard_normal(N) * 50, rng.random(N)
     likelihood = (X, center, slopes, start, successes, failures, offset)
     square = X.astype(float).T @ X.astype(float)
-    panels = np.ascontiguousarray(X.astype(float)[:520].reshape(8, 65, K).transpose(0, 2, 1))
+    panels = np.ascontiguousarray(X[:520].reshape(8, 65, K).transpose(0, 2, 1))
     paneled = [each[:520].reshape(8, 65) for each in (successes, failures, offset)]
-    fours = np.concatenate([panels, np.zeros((8, 1, 65))], axis=1)
+    fours = np.concatenate([panels, np.zeros((8, 1, 65), panels.dtype)], axis=1)
     return {
         "panel_slope": (panels, np.where(slopes > 0, slopes, 0.0), *paneled, np.empty((8, 65)), np.empty((8, 65))),
         "panel_information": (fours, paneled[1], 4),
@@ -107,6 +107,14 @@ def test_single_precision_columns_are_read_as_they_are(name, rng):
     loop, twin = (comparable(name, kernel(name, compiled)(*arguments)) for compiled in (True, False))
     for one, two in zip(loop, twin, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12 * np.abs(two).max())
+
+
+def test_panels_in_single_precision_are_good_to_single_precision(rng):
+    arguments = dense_arguments(rng, np.float32)
+    for name, tolerance in [("panel_slope", 1e-12), ("panel_information", 1e-5)]:
+        loop, twin = (comparable(name, kernel(name, compiled)(*arguments[name])) for compiled in (True, False))
+        for one, two in zip(loop, twin, strict=True):
+            np.testing.assert_allclose(one, two, rtol=tolerance, atol=tolerance * np.abs(two).max())
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 8, 63, 64, 65, 255, 256, 257])

@@ -62,10 +62,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("expansion", "coordinates", "prior_target", "jeffreys", "target", "facts"),
     (
-        *("separation", "steps", "existence", "subspace", "mode", "newton"),
+        *("plane", "steps", "sides", "solitary", "overlap", "programme", "recession", "estimable"),
+        *("existence", "subspace", "mode", "newton"),
         *("panels", "separable", "chords", "continuation", "proximal", "working_set"),
         *("group_descent", "group_sets"),
-        *("quasi_newton", "firth", "subsample", "wide", "multimodal", "solve", "warm_start"),
+        *("quasi_newton", "firth", "subsample", "wide", "multimodal", "solve", "held", "warm_start"),
     ),
     ("diagnostics", "posterior", "posterior.laplace", "posterior.covariances", "profile", "propriety", "posterior.nuts"),
     (
@@ -79,7 +80,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         *("frames", "new_rows", "storage", "fit_record", "estimates", "draw_numbers", "units", "draws"),
-        *("results", "_effects", "_fit", "validation", "paths"),
+        *("results", "_effects", "_fit", "_separation", "validation", "paths"),
         *("compared", "comparisons", "_sensitivity", "tipping_points"),
         *("scale_averaged", "scale_record", "scale_choice", "scale_axes", "scale_grouped"),
     ),

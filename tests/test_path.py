@@ -390,3 +390,13 @@ def test_columns_in_any_memory_order_and_many_lines():
     chart = rows.figure()
     assert len([layer for layer in chart.layers if type(layer).__name__ == "Line"]) <= 300
     assert any("not drawn" in note for note in chart.notes) and len(chart.ends) == 8
+
+
+def test_a_single_column_without_an_intercept_has_a_scale(rng):
+    X = rng.normal(size=(80, 1))
+    y = (rng.random(80) < 1.0 / (1.0 + np.exp(-X[:, 0]))).astype(int)
+    design = bl.Design.from_arrays(X, y, intercept=False)
+    path = bl.path(design, prior=bl.Laplace, scales=5, tol=1e-10)
+    last = bl.fit(design, prior=path.prior_at(path.scales[-1]))
+    np.testing.assert_allclose(path.coefficients.to_numpy()[-1], last.params.to_numpy(), rtol=1e-6)
+    assert path.coefficients.to_numpy()[-1, 0] != 0.0

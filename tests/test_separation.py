@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bayeslogit as bl
-from bayeslogit.separation import recession_direction
+from bayeslogit.recession import recession_direction
 
 VIEWS = {
     "whole": lambda X: X * 1.0,

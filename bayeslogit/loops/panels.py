@@ -6,6 +6,8 @@ moving the others, and a column whose coefficient is zero is not read for the pr
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,12 +15,13 @@ from bayeslogit.loops.compile import SUMS, jit
 from bayeslogit.loops.dense import log_odds_terms
 
 Array = NDArray[np.float64]
+Values = NDArray[Any]
 _TERMS = 7
 
 
 @jit(SUMS)
 def panel_slope(
-    P: Array,
+    P: Values,
     gamma: Array,
     successes: Array,
     failures: Array,
@@ -31,6 +34,7 @@ def panel_slope(
     Parameters
     ----------
     P : array, shape (blocks, columns, rows)
+        Of single or double precision.
     gamma : array, shape (columns,)
     successes, failures, offset, residual, variance : arrays, shape (blocks, rows)
     """
@@ -81,7 +85,7 @@ def panel_slope(
 
 
 @jit(SUMS)
-def panel_information(P: Array, weight: Array, first: int) -> Array:
+def panel_information(P: Values, weight: Array, first: int) -> Array:
     """``sum_i weight_i z_i z_i'`` over the rows of some blocks: rows ``first`` on, up to the diagonal, of the matrix.
 
     Parameters
@@ -97,7 +101,8 @@ def panel_information(P: Array, weight: Array, first: int) -> Array:
     array, shape (columns - first, columns)
     """
     blocks, k, rows = P.shape
-    H, Q = np.zeros((k - first, k)), np.empty((4, rows))
+    H, Q = np.zeros((k - first, k)), np.empty((4, rows), P.dtype)
+    zero = P.dtype.type(0.0)  # a sum over one block keeps the precision of the panels
     for n in range(blocks):
         block, w = P[n], weight[n]
         for a in range(first, k, 4):
@@ -107,10 +112,10 @@ def panel_information(P: Array, weight: Array, first: int) -> Array:
             q0, q1, q2, q3 = Q[0], Q[1], Q[2], Q[3]
             r0, r1, r2, r3 = H[a - first], H[a - first + 1], H[a - first + 2], H[a - first + 3]
             for b in range(0, a + 4, 4):
-                h00, h01, h02, h03 = 0.0, 0.0, 0.0, 0.0
-                h10, h11, h12, h13 = 0.0, 0.0, 0.0, 0.0
-                h20, h21, h22, h23 = 0.0, 0.0, 0.0, 0.0
-                h30, h31, h32, h33 = 0.0, 0.0, 0.0, 0.0
+                h00, h01, h02, h03 = zero, zero, zero, zero
+                h10, h11, h12, h13 = zero, zero, zero, zero
+                h20, h21, h22, h23 = zero, zero, zero, zero
+                h30, h31, h32, h33 = zero, zero, zero, zero
                 p0, p1, p2, p3 = block[b], block[b + 1], block[b + 2], block[b + 3]
                 for i in range(rows):
                     u0, u1, u2, u3 = q0[i], q1[i], q2[i], q3[i]

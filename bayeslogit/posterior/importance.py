@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bayeslogit.errors import FitError
 from bayeslogit.mode import Mode
-from bayeslogit.posterior.certificate import Weights, check, checks_of, verdict, worst
+from bayeslogit.posterior.certificate import Weights, checks_of, verdict, worst
 from bayeslogit.posterior.gaussians import Rng
 from bayeslogit.posterior.gaussians import sample_laplace as sample_laplace
 from bayeslogit.posterior.gaussians import sample_variational as sample_variational
@@ -25,7 +25,7 @@ from bayeslogit.posterior.pair_estimator import PairEstimator
 from bayeslogit.posterior.pairs import WIDE_DEFENCES, Pairs, Proposal
 from bayeslogit.posterior.psis import smooth
 from bayeslogit.posterior.quadrature import affordable, sample_quadrature
-from bayeslogit.posterior.rung import CHECKED_QUANTILES, Checks, Moments, Rung
+from bayeslogit.posterior.rung import Checks, Moments, Rung
 from bayeslogit.posterior.unseen import other_modes, tails
 from bayeslogit.posterior.variational import Gaussian, near_gaussian
 from bayeslogit.target import LogPosterior
@@ -116,7 +116,7 @@ def sample_importance(
     raw = plain if evidence else _raw_evidence(estimator)
     far, reservations = tails(ground, estimator.proposal.gaussian, estimator.pairs, raw)
     doubts = best.weights.doubts() + far + other_modes(ground, mode, estimator.proposal.gaussian, raw)
-    moments, checks = checks_of(ground.columns, estimator)
+    moments, checks = best.moments, best.checks
     level, reasons = verdict(checks, plain, best.log_evidence_se, doubts, reservations)
     return Rung(
         method="importance",
@@ -200,12 +200,11 @@ def _judge(ground: Ground, proposal: Proposal, parts: Sequence[Pairs], seed: int
     smoothed = smooth(log_weights)
     used = smoothed.log_weights if smoothed.khat > _SMOOTH_FROM else log_weights
     estimator = PairEstimator(ground, proposal, pairs, used, seed)
-    moments = estimator.moments()
-    checks = check(ground.columns, moments, *estimator.quantiles(np.array(CHECKED_QUANTILES), rough=True))
-    value, error, _ = estimator.log_evidence()
+    moments, checks = checks_of(ground.columns, estimator)
+    value, error = estimator.log_evidence()
     if not evidence:
         value, error = math.nan, math.nan
-    largest = float(estimator.weight.max())
+    largest = float(estimator.weight.max() / estimator.weight.mean())
     weights = Weights(smoothed.khat, estimator.ess, pairs.count, largest, estimator.disagreement)
     return _Attempt(estimator, moments, checks, weights, value, error)
 

@@ -1,6 +1,6 @@
 """Means, sds, quantiles and the evidence from weighted pairs, with control variates.
 
-Write W for the weight of a pair over the mean of all, D for half the difference of its members' weights on the same
+Write W for the weight of a pair over its expectation, D for half the difference of its members' weights on the same
 scale, and x for the deviation of a linear function at ``m + d``. Then ``E b = m + mean(D x)``, ``E (b - m)^2`` is
 ``mean(W x^2)``, and the distribution function at t is ``mean(W even + D odd)`` with the even and odd part of the
 indicator.
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from bayeslogit.posterior.controls import Corrected, corrected
+from bayeslogit.posterior.controls import corrected
 from bayeslogit.posterior.ground import Ground
 from bayeslogit.posterior.pairs import Pairs, Proposal
 from bayeslogit.posterior.rung import Moments
@@ -36,8 +36,10 @@ _COLUMNS_AT_ONCE = 256
 _BANDWIDTH = 0.25
 _LONGEST_STEP = 0.5
 # Rounds of steps towards it, and the last one in Monte-Carlo errors: the step after it would be ten times shorter.
-_ROUNDS = 5
+_ROUNDS = 6
 _SETTLED = 0.5
+# Skewness up to which two terms of its series give a start.
+_SLIGHTLY_SKEW = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +64,19 @@ class PairEstimator:
     seed: int
 
     @cached_property
-    def weight(self) -> Array:
-        """W, shape (S,), with mean 1."""
+    def _evidence(self) -> tuple[Array, float, float]:
+        """Weights over their mean, and that mean as corrected by the controls: over the plain one, with its error."""
         weight = np.exp(self.log_pair_weights - self.log_pair_weights.max())
-        return np.asarray(weight / weight.mean())
+        weight /= weight.mean()
+        found = corrected((weight - self.base)[None], self.shared)
+        ratio = max(1.0 + float(found.shift[0]), 0.1)
+        return weight, ratio, float(found.mcse[0])
+
+    @cached_property
+    def weight(self) -> Array:
+        """W, shape (S,): over the corrected mean, so that what follows has no error of that."""
+        weight, ratio, _ = self._evidence
+        return weight / ratio
 
     @cached_property
     def odd(self) -> Array:
@@ -101,15 +112,14 @@ class PairEstimator:
     @property
     def ess(self) -> float:
         """Effective number of pairs."""
-        return float(self.weight.size / np.mean(np.square(self.weight)))
+        return float(self.weight.sum() ** 2 / np.sum(np.square(self.weight)))
 
-    def log_evidence(self) -> tuple[float, float, Corrected]:
-        """Log evidence, its Monte-Carlo error in nats, and the correction by the controls."""
-        found = corrected(self.weight[None] - 1.0, self.shared)
+    def log_evidence(self) -> tuple[float, float]:
+        """Log evidence and its Monte-Carlo error in nats."""
+        _, ratio, error = self._evidence
         top = float(self.log_pair_weights.max())
         plain = math.log(float(np.mean(np.exp(self.log_pair_weights - top)))) + top
-        ratio = max(1.0 + float(found.shift[0]), 0.1)
-        return plain + math.log(ratio), float(found.mcse[0]) / ratio, found
+        return plain + math.log(ratio), error / ratio
 
     def points(self) -> Array:
         away = self.pairs.z.T @ self.proposal.gaussian.root.T
@@ -150,10 +160,9 @@ class PairEstimator:
         moments = Moments(*(np.concatenate([getattr(part, name) for part, _ in parts]) for name in names))
         return moments, max(float(disagreement.max(initial=0.0)) for _, disagreement in parts)
 
-    def quantiles(self, probs: Array, rows: Array | None = None, *, rough: bool = False) -> tuple[Array, Array]:
-        """As in `Estimator`; ``rough`` is for the errors alone, at about the right places."""
+    def quantiles(self, probs: Array, rows: Array | None = None) -> tuple[Array, Array]:
         moments, lower, found = self.moments(rows), 0, []
-        todo = partial(self._quantiles, probs, 1 if rough else _ROUNDS)
+        todo = partial(self._quantiles, probs)
         for group in self._groups(rows):
             gaussian = self.proposal.gaussian
             units = np.concatenate([column.core for column in group]) @ gaussian.root
@@ -172,7 +181,7 @@ class PairEstimator:
         S = self.pairs.count
         flat = values.reshape(2 * S, -1).T
         plus, minus = 0.5 * (self.weight + self.odd), 0.5 * (self.weight - self.odd)
-        mean = (flat[:, :S] @ plus + flat[:, S:] @ minus) / S
+        mean = (flat[:, :S] @ plus + flat[:, S:] @ minus) / self.weight.sum()
         found = corrected(plus * (flat[:, :S] - mean[:, None]) + minus * (flat[:, S:] - mean[:, None]), self.shared)
         shape = values.shape[1:]
         return (mean + found.shift).reshape(shape), found.mcse.reshape(shape)
@@ -198,15 +207,17 @@ class PairEstimator:
         squares = np.square(u)
         controls = (*self.shared, self.base * (squares - 1.0), self.base * (squares * (squares - 6.0) + 3.0))
         first = self.odd * x
-        away = first.mean(axis=1)
+        away = first.mean(axis=1) / self.weight.mean()
         skew = self.skew * u
         scale = np.maximum(column.sd, 1e-300)
         mean = corrected((first - away[:, None] * self.weight) / scale[:, None] - skew, (*controls, skew))
         center = (away + scale * mean.shift)[:, None]
         # mean(W (x^2 + c^2) - 2 c D x) is the second moment about m + c.
         second = self.weight * (np.square(x) + center**2) - 2.0 * center * first
-        plain = second.mean(axis=1)
-        square = corrected((second - plain[:, None] * self.weight) / np.square(scale)[:, None], controls)
+        plain = second.mean(axis=1) / self.weight.mean()
+        ratio = (plain / np.square(scale))[:, None]
+        known = self.base * squares - 1.0 - ratio * (self.base - 1.0)
+        square = corrected(second / np.square(scale)[:, None] - ratio * self.weight - known, controls)
         shifted = plain + np.square(scale) * square.shift
         variance = np.where(shifted > 0.1 * plain, shifted, plain)
         whole = np.sqrt(variance + np.square(column.across))
@@ -214,15 +225,15 @@ class PairEstimator:
         moments = Moments(column.at + center[:, 0], whole, scale * mean.mcse, error)
         return moments, np.maximum(mean.disagreement, square.disagreement)
 
-    def _quantiles(self, probs: Array, rounds: int, given: tuple[_Columns, Array, Array, Array]) -> tuple[Array, Array]:
+    def _quantiles(self, probs: Array, given: tuple[_Columns, Array, Array, Array]) -> tuple[Array, Array]:
         column, skewness, mean, sd = given
         at = column.at
         values, errors = np.empty((probs.size, at.size)), np.empty((probs.size, at.size))
-        starts = column.starts(probs) if rounds > 1 else mean - at + ndtri(probs)[:, None] * sd
+        starts = column.starts(probs, mean - at, sd)
         for i, prob in enumerate(probs):
             t = starts[i]
             density = column.density(t, _BANDWIDTH * sd)
-            for _ in range(rounds):
+            for _ in range(_ROUNDS):
                 below, error = column.below(t, skewness)
                 step = (below - prob) / np.maximum(density, 1e-300)
                 t = t - np.clip(step, -_LONGEST_STEP * sd, _LONGEST_STEP * sd)
@@ -257,19 +268,28 @@ class _Columns:
     sd: Array
     across: Array
 
-    def starts(self, probs: Array) -> Array:
-        """Inverse of the weighted distribution function, linear between mid-weights; shape (len(probs), m)."""
+    def starts(self, probs: Array, center: Array, sd: Array) -> Array:
+        """About where quantiles are, shape (len(probs), m): by the skewness, or by the weights where it is large."""
+        weight, odd = self.estimator.weight, self.estimator.odd
+        c, squares = center[:, None], np.square(self.x)
+        third = odd * self.x * (squares + 3.0 * c * c) - weight * c * (3.0 * squares + c * c)
+        skew = third.mean(axis=1) / np.maximum(sd, 1e-300) ** 3
+        z = ndtri(probs)[:, None]
+        near: Array = center + sd * (z + (z * z - 1.0) * skew / 6.0)
+        for j in np.flatnonzero(~(np.abs(skew) < _SLIGHTLY_SKEW)):
+            near[:, j] = self._inverse(probs, int(j))
+        return near
+
+    def _inverse(self, probs: Array, j: int) -> Array:
+        """Inverse of the weighted distribution function of one function, linear between mid-weights."""
         weight, odd = self.estimator.weight, self.estimator.odd
         parts = np.concatenate([weight + odd, weight - odd])
-        noise = np.random.default_rng(0).standard_normal(parts.size) if np.any(self.across) else np.zeros(parts.size)
-        result = np.empty((probs.size, self.sd.size))
-        for j in range(self.sd.size):
-            values = np.concatenate([self.x[j], -self.x[j]]) + self.across[j] * noise
-            order = np.argsort(values)
-            sorted_weight = parts[order]
-            middle = np.cumsum(sorted_weight) - 0.5 * sorted_weight
-            result[:, j] = np.interp(probs, middle / parts.sum(), values[order])
-        return result
+        values = np.concatenate([self.x[j], -self.x[j]])
+        if self.across[j]:
+            values = values + self.across[j] * np.random.default_rng(0).standard_normal(parts.size)
+        order = np.argsort(values)
+        middle = np.cumsum(parts[order]) - 0.5 * parts[order]
+        return np.asarray(np.interp(probs, middle / parts.sum(), values[order]))
 
     def density(self, t: Array, bandwidth: Array) -> Array:
         """At t, by a Gaussian kernel, shape (m,)."""
@@ -291,7 +311,7 @@ class _Columns:
         plus, minus = self._indicators(t)
         even, odd = 0.5 * (plus + minus), 0.5 * (plus - minus)
         raw = estimator.weight * even + estimator.odd * odd
-        plain = raw.mean(axis=1)
+        plain = raw.mean(axis=1) / estimator.weight.mean()
         # E[He_k(u) Phi((t - x) / across)] = -ratio^k He_{k-1}(v) phi(v), and Phi(v) for k = 0.
         bell = np.exp(-0.5 * v * v) / _ROOT_2PI
         second, third = ratio**2 * v * bell, ratio**3 * (v * v - 1.0) * bell
@@ -313,7 +333,9 @@ class _Columns:
             share * estimator.length + second / math.sqrt(2.0 * estimator.pairs.z.shape[0]),
             skew,
         )
-        influence = raw - plain[:, None] * estimator.weight - members - skew - 0.5 * (base - 1.0)
+        # Of W over B only what differs from 1 is left to the regression.
+        known = near + 0.5 * base - ndtr(v) - plain[:, None] * (base - 1.0) + skew
+        influence = raw - plain[:, None] * estimator.weight - known
         found = corrected(influence, (*estimator.shared, *own))
         return plain + found.shift, found.mcse
 

@@ -184,7 +184,7 @@ def sample_quadrature(target: LogPosterior, mode: Mode, draws: int = 4000, rng: 
             break
     if estimator is None:
         moments, checks = checks_of(ground.columns, sampled)
-        evidence, error, _ = sampled.log_evidence()
+        evidence, error = sampled.log_evidence()
     elif worst(checks, evidence, error) > _AIM:
         doubts = ["the finest lattice still differs from the one before it"]
     doubts += other_modes(ground, mode, fit.gaussian, evidence)
