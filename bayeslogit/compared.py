@@ -67,9 +67,7 @@ class Contender:
         return Entry(*about, median, sd, lower, upper, evidence, scores, effective, draws.method, level)
 
 
-def contenders(
-    fits: Any, intercept: Prior | None, rng: np.random.Generator, nuts: bool
-) -> list[Contender]:
+def contenders(fits: Any, intercept: Prior | None, rng: np.random.Generator, nuts: bool) -> list[Contender]:
     """The fits with their posteriors.
 
     Raises

@@ -9,13 +9,14 @@ never falls, and the bound is infinite. (Venzon and Moolgavkar 1988; for Firth's
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.errors import FitError
+from bayeslogit.errors import FitError, FitWarning
 from bayeslogit.mode import Mode, Status
 from bayeslogit.newton import Search
 from bayeslogit.steps import Factor, cholesky_factor
@@ -31,6 +32,9 @@ _CLOSE = 1e-9
 # Sds, or log-odds of a usual row, beyond which a profile that has not fallen is taken never to fall.
 _NEVER = 1e4
 _SUPREMUM = 1e-11
+# How many other branches of a profile are followed, and how much less fallen one must be, in sds.
+_MOST_BRANCHES = 5
+_BRANCH = 1e-5
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def profile_bounds(target: LogPosterior, mode: Mode, picked: Sequence[int], z: f
     Returns
     -------
     lower, upper : array, shape (len(picked),)
-        Infinite where the profile never falls so far.
+        Infinite where the profile never falls so far; NaN, with a warning, where it did not come to rest.
 
     Raises
     ------
@@ -91,6 +95,7 @@ def profile_bounds(target: LogPosterior, mode: Mode, picked: Sequence[int], z: f
     top = _supremum(search)
     start = search.gamma, search.state
     lower, upper = np.empty(len(picked)), np.empty(len(picked))
+    lost: list[str] = []
     for position, j in enumerate(picked):
         row = np.zeros((1, len(target.design.columns)))
         row[0, j] = 1.0
@@ -99,8 +104,55 @@ def profile_bounds(target: LogPosterior, mode: Mode, picked: Sequence[int], z: f
             ends = mode.recession is not None and side * mode.recession.direction[j] > 0.0
             search.gamma, search.state = start
             unit = 0.0 if mode.converged else 1.0 / _spread(target, j)
-            bounds[position] = side * math.inf if ends else _bound(search, a, side, top, z, unit)
+            try:
+                bounds[position] = side * math.inf if ends else _highest_bound(search, a, side, top, z, unit)
+            except FitError:
+                bounds[position] = math.nan
+                lost.append(target.design.columns[j])
+    if len(lost) == 2 * len(picked):
+        raise FitError("No profile came to rest: the log posterior may have several maxima. Use fit.sample().")
+    if lost:
+        warnings.warn(
+            f"Profile bounds of {', '.join(dict.fromkeys(lost))} are NaN: the profile did not come to rest; the log "
+            "posterior may have several maxima.",
+            FitWarning,
+            stacklevel=4,
+        )
     return lower, upper
+
+
+def _highest_bound(search: Search, a: Array, side: float, top: float, z: float, unit: float) -> float:
+    """A bound of the highest branch: where the log posterior is not concave, the best there may lie elsewhere."""
+    target, start = search.target, search.gamma
+    bound = _bound(search, a, side, top, z, unit)
+    if target.concave and target.prior.whole != "jeffreys":
+        return bound
+    for _ in range(_MOST_BRANCHES):
+        if not math.isfinite(bound):
+            break
+        reached = search.gamma + (bound - float(a @ search.gamma)) * a / float(a @ a)
+        higher = None
+        for begin in _elsewhere(start, reached, a, bound):
+            search.gamma, search.state = begin, target.expand(begin)
+            if not math.isfinite(search.state.log_density):
+                continue
+            found = _best(search, a)
+            if math.sqrt(max(2.0 * (top - found.value), 0.0)) < z - _BRANCH and (
+                higher is None or found.value > higher[0]
+            ):
+                higher = found.value, search.gamma, search.state
+        if higher is None:
+            break
+        _, search.gamma, search.state = higher
+        bound = _bound(search, a, side, top, z, unit)
+    return bound
+
+
+def _elsewhere(start: Array, reached: Array, a: Array, bound: float) -> Iterator[Array]:
+    """Other points where ``a'gamma`` is at its bound: beside the mode, at zero, and with the others turned about it."""
+    across = a / float(a @ a)
+    for gamma in (start, np.zeros_like(start), 2.0 * start - reached, start - (reached - start) * 0.25):
+        yield gamma + (bound - float(a @ gamma)) * across
 
 
 def _spread(target: LogPosterior, j: int) -> float:

@@ -102,7 +102,7 @@ def _best(search: Search, tol: float) -> Array:
 
 
 def _level(kinks: Kinks, H: Array, x: Array, left: Array, compiled: bool) -> Array | None:
-    """Newton's step on the quadratic among the coordinates away from their kinks, as far as the first that meets its."""
+    """Newton's step on the quadratic among the coordinates off their kinks, as far as the first that meets its."""
     active = kinks.active(x)
     factor = cholesky_factor(H[np.ix_(active, active)], compiled)
     if factor is None or active.size == 0:

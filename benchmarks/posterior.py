@@ -1,8 +1,8 @@
 """Every rung of the ladder against a long reference: error, verdict and time, on real and planted data sets.
 
 The reference is an importance sample of its own, up to 100 times as long as what a rung takes. Errors are the largest
-over all coefficients, in the units of their bounds: 1 is 0.01 sd for a mean, 1 % for an sd, 0.015 sd for a 5, 50 or 95 %
-quantile, 0.01 nat for the evidence. ``python benchmarks/posterior.py --quick`` takes a shorter reference.
+over all coefficients, in the units of their bounds: 1 is 0.01 sd for a mean, 1 % for an sd, 0.015 sd for a quantile at
+5, 50 or 95 %, 0.01 nat for the evidence. ``python benchmarks/posterior.py --quick`` takes a shorter reference.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ PROPER = bl.Normal(5.0)
 
 
 def logistic(X: Any, beta: Any, intercept: float, rng: Any) -> Any:
+    """Outcomes of a logistic model."""
     return (rng.random(X.shape[0]) < 1.0 / (1.0 + np.exp(-(intercept + X @ beta)))).astype(float)
 
 
@@ -69,15 +70,22 @@ def bioassay() -> bl.Design:
 
 
 def from_formula(name: str, formula: str) -> bl.Design:
+    """A design on one of the bundled data sets."""
     return bl.Design.from_formula(formula, bl.datasets.load(name))
 
 
-PIMA = 'type == "Yes" ~ npreg + glu + bp + skin + bmi + ped + age'
+def pima() -> bl.Design:
+    """All seven measurements."""
+    data = bl.datasets.load("pima")
+    names = ["npreg", "glu", "bp", "skin", "bmi", "ped", "age"]
+    return bl.Design.from_arrays(data[names], (data["type"] == "Yes").to_numpy().astype(float))
+
+
 CASES: dict[str, tuple[Callable[[], bl.Design], Any]] = {
     "wells": (lambda: from_formula("wells", "switch ~ dist100 + arsenic + educ4 + assoc"), "rstanarm"),
-    "Pima": (lambda: pima(), "rstanarm"),
-    "Pima, Laplace prior": (lambda: pima(), bl.Laplace(0.02)),
-    "Pima, Cauchy prior": (lambda: pima(), bl.Cauchy(0.05)),
+    "Pima": (pima, "rstanarm"),
+    "Pima, Laplace prior": (pima, bl.Laplace(0.02)),
+    "Pima, Cauchy prior": (pima, bl.Cauchy(0.05)),
     "low birth weight": (
         lambda: from_formula("lbw", "low ~ age + lwt + C(race) + smoke + ptl + ht + ui + ftv"),
         "rstanarm",
@@ -93,12 +101,6 @@ CASES: dict[str, tuple[Callable[[], bl.Design], Any]] = {
     "n = 500, p = 100": (lambda: iid(500, 100), bl.Normal(2.5)),
     "wide: n = 60, p = 400": (lambda: iid(60, 400), bl.Normal(0.1)),
 }
-
-
-def pima() -> bl.Design:
-    data = bl.datasets.load("pima")
-    names = ["npreg", "glu", "bp", "skin", "bmi", "ped", "age"]
-    return bl.Design.from_arrays(data[names], (data["type"] == "Yes").to_numpy().astype(float))
 
 
 class Reference:

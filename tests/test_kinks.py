@@ -295,3 +295,32 @@ def test_families_print_as_they_are_written():
         "ElasticNet(l1=2, l2=1)",
         "Normal(1)",
     ]
+
+
+def test_kinks_tell_columns_apart_where_the_rows_have_no_curvature():
+    """From means of 0.7 the search starts at log-odds near 200, where the information of the rows is nothing."""
+    X = [[-193.582, 2.584, 2.477, -351.115], [-110.412, 2.342, 2.461, -124.794]]
+    X += [[-108.686, 2.376, 2.466, 345.853], [116.382, 2.630, 2.494, -288.618]]
+    design = bl.Design.from_arrays(X, [0, 0, 1, 0], trials=[3, 1, 1, 3])
+    terms = {"x1": bl.Laplace(2.478, mean=0.7), "x2": bl.Laplace(3.467)}
+    terms |= {"x3": bl.Laplace(34.1, mean=0.7), "x4": bl.Laplace(2.153)}
+    fit = bl.fit(design, prior=bl.priors(terms=terms))
+    assert fit.converged
+    np.testing.assert_allclose(fit.params, [-12.787, 0.7, 0.0, 0.7, 0.2728], atol=2e-4)
+
+
+@pytest.mark.parametrize("prior", [bl.Laplace(0.01), bl.ElasticNet(l1=100, l2=1), bl.GroupLaplace(0.001)])
+def test_a_fit_of_nothing_but_zeros_says_so(prior, rng, capfd):
+    X, y = rng.normal(size=(50, 3)), rng.integers(0, 2, 50)
+    fit = bl.fit(bl.Design.from_arrays(X, y, intercept=False), prior=prior)
+    assert fit.converged and not fit.params.any()
+    assert "x1" in str(fit) and fit.tidy()["std_error"].isna().all()
+    assert fit.cov_params("robust").isna().all(axis=None)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_kink_among_nearly_collinear_columns_is_not_crawled_along(rng):
+    X = rng.normal(size=(2000, 1)) + 0.05 * rng.normal(size=(2000, 30))
+    y = rng.integers(0, 2, 2000)
+    fit = bl.fit(bl.Design.from_arrays(X, y), prior=bl.priors(default=bl.Normal(30), terms={"x1": bl.Laplace(1)}))
+    assert fit.converged and fit.mode.n_hessians < 20

@@ -56,7 +56,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "arrays",
         ),
         *("formula_guard", "coding", "factors", "formula", "design"),
-        *("resolved", "arguments", "prior_draws", "families", "families_joint", "families_whole", "_priors", "preset_rules", "presets", "multiples"),
+        *("resolved", "arguments", "prior_draws", "families", "families_joint", "families_whole", "_priors"),
+        *("preset_rules", "presets", "multiples"),
         *("datasets", "datasets._facts"),
         *("checks", "penalties", "rules", "rules_libraries", "rules_statsmodels", "rules_own", "conventions"),
     ),
@@ -68,7 +69,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("group_descent", "group_sets"),
         *("quasi_newton", "firth", "subsample", "wide", "multimodal", "solve", "held", "warm_start"),
     ),
-    ("diagnostics", "posterior", "posterior.laplace", "posterior.covariances", "profile", "propriety", "posterior.nuts"),
+    (
+        *("diagnostics", "posterior", "posterior.laplace", "posterior.covariances", "profile", "propriety"),
+        *("posterior.nuts",),
+    ),
     (
         *("predict", "summary", "calibration", "quantities", "verdict", "posterior_table", "marginal", "ladder"),
         *("criteria", "criteria_rows", "criteria_refits", "criteria_modes", "criteria_cavity", "criteria_without"),

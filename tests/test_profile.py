@@ -174,3 +174,30 @@ def test_it_is_refused_where_it_has_no_meaning():
         bl.fit(design).conf_int(1.5, kind="profile")
     with pytest.raises(bl.ArgumentError, match="covariance is one of"):
         bl.fit(design).cov_params("profile")
+
+
+def test_the_highest_branch_of_a_jeffreys_profile_is_followed():
+    """On these rows a second branch of the profile is higher from 3.2 on; the first would end at 5.57."""
+    X = [[0, 8.29, -0.93], [1, 0.85, -0.82], [1, 5.18, -0.34], [1, -26.41, 0.12], [0, -15.2, -1.01]]
+    X += [[1, -17.09, -2.82], [1, -18.65, -1.64], [0, -7.21, -2.1], [0, 0.32, -0.85], [0, -8.61, -1.84]]
+    X += [[0, -4.01, -0.97], [1, -9.06, 0.53], [0, -21.67, -0.77], [0, -2.53, -1.28], [1, 8.79, -1.86]]
+    X += [[0, -9.37, -1.55], [0, -17.21, -1.81], [0, -9.4, 1.37]]
+    y = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1])
+    offset = [0.7, -0.2, 1.24, 0.17, -0.15, -1.42, 0.18, -0.83, 0.28, -2.11, -1.19, 1.48, 1.76, 0.36, 0.26, -2.38]
+    offset = np.array([*offset, 0.43, -0.74])
+    fit = bl.fit(bl.Design.from_arrays(X, y, offset=offset), prior=bl.Jeffreys())
+    upper = fit.conf_int(kind="profile").loc["Intercept", "upper"]
+    Z = np.column_stack([np.ones(18), X])
+
+    def fall(slopes):
+        eta = Z @ np.array([upper, *slopes]) + offset
+        mu = 1.0 / (1.0 + np.exp(-eta))
+        value = y @ eta - np.logaddexp(0.0, eta).sum()
+        _, logdet = np.linalg.slogdet(Z.T @ ((mu * (1.0 - mu))[:, None] * Z))
+        return 2.0 * (fit.log_posterior - value - 0.5 * logdet)
+
+    from scipy.optimize import minimize
+
+    starts = np.random.default_rng(0).normal(size=(20, 3)) * [3.0, 0.4, 2.0]
+    lowest = min(minimize(fall, start, method="Nelder-Mead", options={"maxiter": 4000}).fun for start in starts)
+    np.testing.assert_allclose(lowest, 1.959963984540054**2, rtol=1e-4)

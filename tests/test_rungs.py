@@ -18,8 +18,8 @@ from bayeslogit.posterior.pair_estimator import PairEstimator
 from bayeslogit.posterior.pairs import Pairs, Proposal
 from bayeslogit.posterior.quadrature import sample_quadrature
 from bayeslogit.posterior.rung import CHECKED_QUANTILES, Moments
-from bayeslogit.posterior.unseen import tails
-from bayeslogit.posterior.variational import fit_gaussian
+from bayeslogit.posterior.unseen import other_modes, tails
+from bayeslogit.posterior.variational import Gaussian, fit_gaussian
 from bayeslogit.solve import find_mode
 from bayeslogit.target import LogPosterior
 
@@ -171,12 +171,12 @@ def test_pairs_against_plain_importance_sampling(simulated):
     assert rung.level == "certified"
     rng, covariance = np.random.default_rng(3), np.linalg.inv(mode.expansion.information)
     proposal = stats.multivariate_t(mode.beta, 1.3 * covariance, df=6, seed=rng)
-    betas = proposal.rvs(400_000)
+    betas = proposal.rvs(150_000)
     eta = np.column_stack([np.ones(60), X]) @ betas.T
     logs = y @ eta - np.logaddexp(0, eta).sum(axis=0) + stats.norm(0, 3.0).logpdf(betas[:, 0])
     logs += stats.norm(0, 1.5).logpdf(betas[:, 1:]).sum(axis=1) - proposal.logpdf(betas)
     weight = np.exp(logs - logs.max())
-    evidence, error = math.log(weight.mean()) + logs.max(), weight.std() / weight.mean() / math.sqrt(400_000)
+    evidence, error = math.log(weight.mean()) + logs.max(), weight.std() / weight.mean() / math.sqrt(150_000)
     assert abs(rung.log_evidence - evidence) < 4.0 * math.hypot(error, rung.log_evidence_se)
     weight /= weight.sum()
     mean = weight @ betas
@@ -192,6 +192,7 @@ def test_pairs_against_plain_importance_sampling(simulated):
 
 CALIBRATION = {
     "few rows": (60, 8, bl.Normal(2.5), 10),
+    "nearly normal": (600, 4, bl.Normal(2.5), 12),  # errors of 1e-4 sd: every second-order term shows
     "kinks": (200, 6, bl.Laplace(0.3), 12),
     "heavy tails": (100, 5, bl.Cauchy(1.0), 12),
 }
@@ -315,7 +316,7 @@ def separated(n=40, p=5, seed=0):
     return X, (X[:, 0] + 0.5 * X[:, 1] > 0) * 1.0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_cauchy_on_separated_data_is_never_certified(seed):
     X, y = separated(seed=seed)
     target, mode = target_of(X, y, bl.priors(default=bl.Cauchy(2.5), intercept=bl.Normal(5.0)))
@@ -345,20 +346,30 @@ def test_too_few_pairs_for_many_columns_are_not_certified(simulated):
     assert worst(rung.checks, rung.log_evidence, rung.log_evidence_se) > 1.0
 
 
-def test_a_mode_far_from_the_one_found_is_seen():
-    # The prior holds one coefficient near 0 and, in its far tail, lets the data have it: two modes 12 sd apart.
-    X = np.repeat([[1.0], [-1.0]], 40, axis=0)
-    y = np.concatenate([np.repeat([1.0, 0.0], [34, 6]), np.repeat([1.0, 0.0], [6, 34])])
-    scale = 0.004
-    target, mode = target_of(X, y, bl.StudentT(1.0, scale), intercept=False)
-    other = find_mode(target, start=np.zeros(1) if abs(mode.beta[0]) > 0.5 else np.array([1.7]), examine=False)
-    assert abs(other.beta[0] - mode.beta[0]) > 1.0
-    rung = sample_importance(target, mode, 100, 0)
-    line = np.linspace(-1.0, 4.0, 2_000_001)
-    logs = Ground.of(target).log_densities(line[:, None])
-    weight = np.exp(logs - logs.max())
-    mean = float(weight @ line / weight.sum())
-    assert rung.level != "certified" or abs(rung.mean[0] - mean) < rung.checks.bound[0, 0] + 3 * rung.mean_mcse[0]
+def test_another_mode_that_the_points_do_not_cover_is_a_doubt(rng):
+    # Two nearly equal columns under narrow Cauchy priors: the effect is given to the one or to the other.
+    z = rng.standard_normal(60)
+    X = z[:, None] + 0.05 * rng.standard_normal((60, 2))
+    y = (rng.random(60) < 1 / (1 + np.exp(-2.0 * z))) * 1.0
+    target, mode = target_of(X, y, bl.Cauchy(0.1), intercept=False)
+    ground = Ground.of(target)
+    assert abs(mode.beta).min() < 0.1 < 0.6 < abs(mode.beta).max()
+    narrow = Gaussian(mode.beta, 0.05 * np.eye(2))
+    evidence = sample_importance(target, mode, 10, 0).log_evidence
+    assert "there is another mode" in other_modes(ground, mode, narrow, evidence)[0]
+    assert other_modes(ground, mode, Gaussian(mode.beta, np.eye(2)), evidence) == []  # this one covers both
+
+
+def test_two_modes_within_reach_are_certified_only_where_they_are_right(rng):
+    z = rng.standard_normal(60)
+    X = z[:, None] + 0.05 * rng.standard_normal((60, 2))
+    y = (rng.random(60) < 1 / (1 + np.exp(-2.0 * z))) * 1.0
+    target, mode = target_of(X, y, bl.Cauchy(0.3), intercept=False)
+    log_evidence, wanted = grid(X, y, stats.cauchy(0.0, 0.3).logpdf)
+    rung = sample_importance(target, mode, 10, 0)
+    allowed = rung.checks.bound + 3.0 * rung.checks.mcse
+    assert rung.level != "certified" or np.all(np.abs(rung.checks.value - wanted) <= allowed)
+    assert rung.level != "certified" or abs(rung.log_evidence - log_evidence) < 0.01 + 3 * rung.log_evidence_se
 
 
 def test_a_tail_that_no_point_reaches_is_a_doubt(simulated):

@@ -138,3 +138,218 @@ def test_one_column_without_an_intercept(X, y, direction, complete):
         assert found is None
     else:
         assert np.sign(found.direction) == direction and found.complete is complete
+
+
+# --- what a user asks ----------------------------------------------------------------------------------------------
+
+
+def endometrial_like() -> dict[str, Any]:
+    """The pattern of the endometrial data (Heinze and Schemper 2002): all rows of a rare factor are of one class."""
+    rng = np.random.default_rng(1)
+    n = 79
+    nv, pi, eh = (rng.random(n) < 0.17) * 1, rng.integers(0, 50, n), np.round(rng.gamma(4, 0.4, n), 2)
+    hg = (rng.random(n) < 1 / (1 + np.exp(-(4 - 2.9 * eh - 0.04 * pi)))) * 1
+    hg[nv == 1] = 1
+    return {"hg": hg, "nv": nv, "pi": pi, "eh": eh}
+
+
+def test_a_factor_of_one_class_is_named_and_the_others_are_finite():
+    data = endometrial_like()
+    found = bl.separation("hg ~ nv + pi + eh", data)
+    assert (found.verdict, found.columns, found.alone) == ("quasi-complete", ("nv",), ("nv",))
+    assert found.direction == {"nv": 1.0} and found.verified and found.with_prior is None
+    np.testing.assert_array_equal(found.touching, np.flatnonzero(data["nv"] == 0))
+    assert found.rule == "nv >= 0 wherever there is a success, <= it wherever a failure."
+    # The finite estimates are those of the rows that touch (Konis 2007).
+    touching = {key: values[found.touching] for key, values in data.items()}
+    rest = bl.fit("hg ~ pi + eh", touching, prior=None)
+    near = bl.fit("hg ~ nv + pi + eh", data, prior=bl.priors(default=bl.Flat(), terms={"nv": bl.Normal(1e4)}))
+    np.testing.assert_allclose(near.params[["pi", "eh"]], rest.params[["pi", "eh"]], rtol=1e-4)
+
+
+def test_the_table_says_what_runs_off_and_reaches_html():
+    found = bl.separation("hg ~ nv + pi + eh", endometrial_like(), prior=bl.Normal(2.5))
+    records = {row["term"]: row for row in found.table().records()}
+    assert [row["estimate"] for row in records.values()] == ["finite", "infinite", "finite", "finite"]
+    assert records["nv"]["mode"] == "finite only because of the prior" and records["eh"]["mode"] == "finite"
+    assert "nv separates the outcome alone" in str(found) and "Separation: quasi-complete" in found._repr_html_()
+    assert repr(found) == "<Separation: quasi-complete, 79 rows; no finite estimate of nv>"
+
+
+@pytest.mark.parametrize(
+    ("prior", "with_prior", "unbounded"),
+    [
+        (bl.Flat(), "infinite", ("nv",)),
+        (bl.Normal(2.5), "finite only because of the prior", ()),
+        (bl.Cauchy(2.5), "finite only because of the prior", ()),
+        (bl.Jeffreys(), "finite only because of the prior", ()),
+        ("rstanarm", "finite only because of the prior", ()),
+        (bl.priors(default=bl.Normal(2.5), terms={"nv": bl.Flat()}), "infinite", ("nv",)),
+        (bl.priors(default=bl.Flat(), terms={"nv": bl.Laplace(1.0)}), "finite only because of the prior", ()),
+    ],
+)
+def test_only_flat_directions_make_the_mode_infinite(prior, with_prior, unbounded):
+    found = bl.separation("hg ~ nv + pi + eh", endometrial_like(), prior=prior)
+    assert (found.with_prior, found.unbounded) == (with_prior, unbounded)
+
+
+def test_without_separation_every_prior_leaves_a_finite_mode():
+    for prior in (bl.Flat(), bl.Normal(2.5), "rstanarm"):
+        found = bl.separation("hg ~ pi + eh", endometrial_like(), prior=prior)
+        assert (found.verdict, found.how, found.with_prior, found.columns) == ("none", "certificate", "finite", ())
+
+
+@pytest.mark.parametrize(("shift", "unbounded"), [(0.0, ("x1",)), (2.5, ())])
+def test_a_prior_on_the_intercept_holds_a_slope_whose_plane_is_not_at_zero(shift, unbounded):
+    made = bl.Design.from_arrays(np.array([[-1.5], [-0.5], [0.5], [1.5]]) + shift, [0, 0, 1, 1])
+    found = bl.separation(made, prior=bl.priors(default=bl.Flat(), intercept=bl.Normal(2.5)))
+    assert found.verdict == "complete" and found.columns == ("Intercept", "x1") and found.unbounded == unbounded
+
+
+def test_levels_of_a_factor_by_name_and_rows_by_their_place_in_the_data():
+    rng = np.random.default_rng(4)
+    group = np.repeat(["a", "b", "c"], 20)
+    y = np.where(group == "b", 1, rng.integers(0, 2, 60)).astype(float)
+    y[[3, 50]] = np.nan
+    x = rng.standard_normal(60)
+    found = bl.separation("y ~ x + group", {"y": y, "x": x, "group": group}, missing="drop")
+    assert found.verdict == "quasi-complete" and found.columns == ("group[T.b]",)
+    np.testing.assert_array_equal(found.touching, np.flatnonzero((group != "b") & np.isfinite(y)))
+
+
+def test_offsets_change_nothing_and_weights_of_zero_are_not_there():
+    x, y = np.array([1.0, 2, 3, 4, 5, 6]), np.array([0, 0, 1, 0, 1, 1])
+    design = bl.Design.from_arrays(x[:, None], y, offset=[30.0, -30, 10, -100, 5, 0])
+    assert bl.separation(design).verdict == "none"
+    weights = np.array([1, 1, 0, 1, 1, 1])
+    assert bl.separation(bl.Design.from_arrays(x[:, None], y, weights=weights)).verdict == "complete"
+    tiny = np.where(weights, 1.0, 1e-300)
+    assert bl.separation(bl.Design.from_arrays(x[:, None], y, weights=tiny)).verdict == "none"
+
+
+def test_more_columns_than_rows_and_repeated_columns():
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((20, 90)), rng.integers(0, 2, 20)
+    found = bl.separation(bl.Design.from_arrays(X, y))
+    assert found.verdict == "complete" and len(found.columns) == 20 and len(found.left_out) == 71
+    repeated = np.column_stack([X[:, :3], X[:, 1], X[:, 0] + X[:, 2]])
+    twice = np.concatenate([repeated, repeated]), np.concatenate([np.zeros(20), np.ones(20)])
+    found = bl.separation(bl.Design.from_arrays(*twice))
+    assert found.verdict == "none" and found.left_out == ("x4", "x5") and found.columns == ()
+
+
+def test_errors_name_the_call():
+    with pytest.raises(bl.ArgumentError, match=r"separation\(ndarray, ...\).*bayeslogit\.separation\("):
+        bl.separation(np.eye(3))
+
+
+# --- the note of a fit ---------------------------------------------------------------------------------------------
+
+HELD = "finite only because of the prior"
+
+
+@pytest.mark.parametrize(
+    "prior", ["rstanarm", bl.Normal(0.1), bl.Laplace(0.5), bl.Jeffreys(), bl.DiaconisYlvisaker(), bl.StudentT(5, 2.5)]
+)
+def test_a_fit_says_that_the_prior_alone_holds_an_estimate(prior):
+    data = endometrial_like()
+    notes = [note for note in bl.fit("hg ~ nv + pi + eh", data, prior=prior).notes if HELD in note]
+    assert len(notes) == 1 and notes[0].startswith("The outcome is quasi-completely separated by nv (+): the estimate")
+    assert not any(HELD in note for note in bl.fit("hg ~ pi + eh", data, prior=prior).notes)
+
+
+def test_the_note_reaches_the_summary_and_a_saved_fit(tmp_path):
+    fit = bl.fit("hg ~ nv + pi + eh", endometrial_like())
+    assert HELD in " ".join(str(fit.summary()).split())
+    fit.to_json(tmp_path / "fit.json")
+    assert any(HELD in note for note in bl.load(tmp_path / "fit.json").notes)
+
+
+def test_the_note_for_one_class_and_for_more_columns_than_rows():
+    X = np.random.default_rng(6).standard_normal((12, 40))
+    one = bl.fit(bl.Design.from_arrays(X[:, :1], np.ones(12), event=1))
+    assert any(note.startswith("Every observation is a success: every estimate is finite only") for note in one.notes)
+    for prior in (bl.Normal(1.0), bl.Laplace(0.2)):
+        wide = bl.fit(bl.Design.from_arrays(X, np.arange(12) % 2), prior=prior)
+        assert any("as every outcome is with as many independent columns as rows" in note for note in wide.notes)
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.3, 10.0])
+@pytest.mark.parametrize("family", [bl.Normal, bl.Laplace])
+def test_the_note_is_there_if_and_only_if_the_data_are_separated(family, scale):
+    # The certificate from the numbers of a fit may leave it open, and must never be wrong.
+    seen = set()
+    for seed in range(40):
+        X, y = small_data(seed)
+        truth = is_separated(X, y) if 0 < y.sum() < len(y) else None
+        if truth is None:
+            continue
+        seen.add(truth)
+        fit = bl.fit(bl.Design.from_arrays(X * 1.0, y), prior=family(scale))
+        assert any(HELD in note for note in fit.notes) == truth, seed
+    assert seen == {True, False}
+
+
+# --- large data ----------------------------------------------------------------------------------------------------
+
+
+def large(kind: str, n: int, p: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(7)
+    X = rng.standard_normal((n, p))
+    eta = X @ rng.standard_normal(p)
+    y = (rng.random(n) < 1 / (1 + np.exp(-eta))) * 1.0
+    if kind == "quasi-complete":
+        X[:, -1] = rng.random(n) < 0.003
+        y[X[:, -1] == 1] = 1
+    if kind in ("complete", "nearly"):
+        y = (eta > 0) * 1.0
+    if kind == "nearly":  # three rows far from the plane are on the wrong side of it
+        i = np.argsort(np.abs(eta))[n // 2 : n // 2 + 3]
+        y[i] = 1 - y[i]
+    if kind == "rare":  # a level of few rows, with both classes
+        X[:, -1] = 0
+        X[:6, -1], y[:6] = 1, [0, 1, 1, 1, 1, 1]
+    return X, y
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [("noise", "none"), ("nearly", "none"), ("rare", "none"), ("quasi-complete",) * 2, ("complete",) * 2],
+)
+def test_few_rows_decide_for_all(kind, verdict):
+    X, y = large(kind, 20_000, 8)
+    found = bl.separation(bl.Design.from_arrays(X, y))
+    assert (found.verdict, found.verified) == (verdict, True)
+    if kind == "quasi-complete":
+        assert found.columns == ("x8",)
+        np.testing.assert_array_equal(found.touching, np.flatnonzero(X[:, -1] == 0))
+    if kind == "complete":
+        d = np.array([found.direction.get(name, 0.0) for name in ("Intercept", *(f"x{j}" for j in range(1, 9)))])
+        assert np.all(np.where(y == 1, 1, -1) * (d[0] + X @ d[1:]) > 0)
+
+
+@pytest.mark.parametrize("kind", ["noise", "quasi-complete", "complete"])
+def test_sparse_rows_and_float32_say_the_same(kind):
+    from scipy.sparse import csr_array
+
+    X, y = large(kind, 3000, 6)
+    X = np.round(X * (np.abs(X) > 0.5), 2)
+    if kind == "complete":
+        y = (X @ [1, -1, 1, 1, -2, 1] > 0.003) * 1.0
+    dense = bl.separation(bl.Design.from_arrays(X, y))
+    sparse = bl.separation(bl.Design.from_arrays(csr_array(X), y))
+    single = bl.separation(bl.Design.from_arrays(np.round(X * 64).astype(np.float32), y))
+    assert dense.verdict == ("none" if kind == "noise" else kind)
+    for other in (sparse, single):
+        assert (other.verdict, other.columns, other.verified) == (dense.verdict, dense.columns, True)
+        np.testing.assert_array_equal(other.touching, dense.touching)
+
+
+def test_repeated_rows_are_decided_as_counts_and_found_again_in_the_data():
+    rng = np.random.default_rng(8)
+    X = rng.integers(0, 2, (300_000, 4)).astype(float)
+    y = (rng.random(300_000) < 0.3) * 1.0
+    y[X[:, 2] == 1] = 1
+    found = bl.separation(bl.Design.from_arrays(X, y))
+    assert (found.verdict, found.columns) == ("quasi-complete", ("x3",))
+    np.testing.assert_array_equal(found.touching, np.flatnonzero(X[:, 2] == 0))

@@ -38,6 +38,8 @@ _LONGEST_STEP = 0.5
 # Rounds of steps towards it, and the last one in Monte-Carlo errors: the step after it would be ten times shorter.
 _ROUNDS = 6
 _SETTLED = 0.5
+# Share of a step by which it may be wrong.
+_LEFT_OVER = 0.2
 # Skewness up to which two terms of its series give a start.
 _SLIGHTLY_SKEW = 0.8
 
@@ -240,7 +242,8 @@ class PairEstimator:
                 if np.all(np.abs(below - prob) < _SETTLED * error):
                     break
             values[i] = at + t
-            errors[i] = error / np.maximum(density, 1e-300)
+            # What a step would still have left, where the rounds have run out before it.
+            errors[i] = np.hypot(error, _LEFT_OVER * (below - prob)) / np.maximum(density, 1e-300)
         return values, errors
 
 
