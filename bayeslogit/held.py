@@ -26,6 +26,8 @@ _MOST = 0.9
 _MOST_STEPS = 6
 _SMALL = 1 << 18
 _FAR = 20.0
+_MANY_COLUMNS = 500
+_NEVERTHELESS = "{}: every estimate is finite only because of the prior, which decides how large it is."
 # The smallest pivot of a Cholesky factor that bounds its inverse.
 _PIVOT = 1e-9
 
@@ -39,7 +41,7 @@ def held_by_prior(design: Design, target: LogPosterior, mode: Mode) -> tuple[str
         As it was given.
     target : LogPosterior
     mode : Mode
-        Converged.
+        Converged. Without a covariance, of more than 500 columns, only complete separation at the mode is looked for.
     """
     prior = target.prior
     if not prior.whole and not any(term.proper for term in prior.terms):
@@ -47,11 +49,15 @@ def held_by_prior(design: Design, target: LogPosterior, mode: Mode) -> tuple[str
     if overlap_at(target, mode):
         return ()
     sides = free_sides(design.condensed)
-    if interpolates(sides):
+    if mode.factor is None and len(design.columns) > _MANY_COLUMNS:
+        # Only the mode was asked for, of so many columns that proving overlap costs more: is every row on its side?
+        judged = sides.judge(mode.beta)
         return (
-            "The outcome is completely separated, as every outcome is with as many independent columns as rows: every "
-            "estimate is finite only because of the prior, which decides how large it is.",
+            (_NEVERTHELESS.format("The outcome is completely separated"),) if judged.holds and not judged.level else ()
         )
+    if interpolates(sides):
+        words = "The outcome is completely separated, as every outcome is with as many independent columns as rows"
+        return (_NEVERTHELESS.format(words),)
     sides = independent(sides)
     found = cone(sides, start=mode.beta)
     if found.recession is None:
@@ -62,7 +68,7 @@ def held_by_prior(design: Design, target: LogPosterior, mode: Mode) -> tuple[str
     if design.has_intercept and tally.events in (0.0, tally.nobs):
         words = f"Every observation is a {'success' if tally.events else 'failure'}"
     if which.infinite.all():
-        return (f"{words}: every estimate is finite only because of the prior, which decides how large it is.",)
+        return (_NEVERTHELESS.format(words),)
     shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     return (
         f"{words}: the estimate{'s' if len(names) > 1 else ''} of {shown} {'are' if len(names) > 1 else 'is'} finite "
@@ -76,7 +82,8 @@ def overlap_at(target: LogPosterior, mode: Mode) -> bool:
     if target.pseudo or design.source.n_rows < mode.beta.size:
         return False
     gamma = target.coordinates.gamma(mode.beta)
-    if mode.information is not None and mode.subspace is None and mode.whole is None:
+    own = mode.subspace is None and mode.whole is None and not len(target.kinks.groups)
+    if mode.information is not None and own:
         score = mode.score - prior.slope(gamma).score
         here = Expansion(0.0, score, mode.information - prior.information(gamma))
         doubt = (mode.information_error, mode.information)
@@ -104,22 +111,25 @@ def _balanced(target: LogPosterior, here: Expansion, doubt: tuple[float, Array] 
     half, _ = dtrtri(R)
     step = half @ (here.score @ half)
     sd = np.sqrt((half * half).sum(axis=1))
-    moments, center = target.design.moments, target.coordinates.center
-    first = int(target.design.has_intercept)
-    reach, largest = np.ones(step.size), np.ones(step.size)
+    # The largest value of each working column (1 for the intercept), and of the stored values that it is made of.
+    moments, center, first = target.design.moments, target.coordinates.center, int(target.design.has_intercept)
+    slope, slope_sd = step[first:], sd[first:]
     if center is None:
-        reach[first:] = largest[first:] = np.maximum(moments.upper, -moments.lower)
+        reach, shift = np.maximum(moments.upper, -moments.lower), 0.0
     else:
-        reach[first:] = np.maximum(moments.upper - center, center - moments.lower)
-        largest[first:] = reach[first:] + 2.0 * np.abs(center)
-    moved = float(reach @ np.abs(step))
+        reach, shift = (
+            np.maximum(moments.upper - center, center - moments.lower),
+            2.0 * float(np.abs(center) @ slope_sd),
+        )
+    moved = float(reach @ np.abs(slope)) + (abs(float(step[0])) if first else 0.0)
     if moved > _MOST:
         moved = float(target.reach(step)[0])
         if not moved <= _MOST:
             return step, None if moved < _FAR else False
     # What is left of the balance: rounding, that of the stored values too, and an information that was formed a little
     # way from the mode. It takes a further share of each residual to mend that.
-    left = float((np.abs(here.score - H @ step) + rounding(step.size) * target.design.nobs * largest) @ sd)
+    spread = float(reach @ slope_sd) + (float(sd[0]) if first else 0.0)
+    left = float(np.abs(here.score - H @ step) @ sd) + 2.0 * rounding(sd.size) * target.design.nobs * (spread + shift)
     if doubt is not None and doubt[0]:
         left += doubt[0] * float(np.linalg.norm((doubt[1] @ step) @ half))
-    return step, bool(left * float(reach @ sd) <= 0.5 * (1.0 - moved) ** 2)
+    return step, left * spread <= 0.5 * (1.0 - moved) ** 2

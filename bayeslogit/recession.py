@@ -25,8 +25,10 @@ from bayeslogit.sides import Sides
 Array = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
-# Rows of the first sample: so many, and so many more for each column; data of not many more are decided at once.
+# Rows of either class in the first sample: so many, and so many more for each column. Where columns are many fewer do:
+# about as many as there are columns are separated by chance in half of all samples (Cover 1965).
 _LEAST, _PER_COLUMN = 500, 12
+_ENOUGH, _ROWS = 2, 1200
 # Rows that are added in the first round, for each column; they double from round to round.
 _ADDED = 4
 
@@ -128,7 +130,7 @@ def _next_face(sides: Sides, start: Array | None) -> Face | Overlap:
     k = sides.columns.size
     if k == 0:
         return Overlap(np.zeros((0, 0)), True)
-    most, added = _LEAST + _PER_COLUMN * k, max(100, _ADDED * k)
+    most, added = _LEAST + min(_PER_COLUMN * k, max(_ENOUGH * k, _ROWS)), max(100, _ADDED * k)
     picked = sides.sample(3 * most if sides.design.source.n_rows > 4 * most else sides.design.source.n_rows)
     if start is not None:
         first = sides.judge(start[sides.columns], added)
