@@ -77,8 +77,8 @@ class Draws(PosteriorNumbers):
 
     def _columns(self, prob: float) -> PosteriorColumns:
         median, lower, upper = self.rung.quantile(quantities.tails(prob))
-        above, _ = quantities.share(self.rung, lambda points: points > 0.0)
-        direction = np.where(median > 0.0, above, 1.0 - above)
+        negative, _ = quantities.below(self.rung, range(len(self.columns)), np.zeros(len(self.columns)))
+        direction = np.where(median > 0.0, 1.0 - negative, negative)
         mcse = self.rung.quantile_mcse([0.5])[0]
         mode, labels = self.fit.mode.beta, self.fit.prior.labels()
         return PosteriorColumns(self._names, median, self._sd, lower, upper, direction, mode, mcse, labels)
@@ -156,8 +156,11 @@ class Draws(PosteriorNumbers):
     def probability(self, column: str, above: float = 0.0) -> pd.Series[float]:
         """Posterior probability that a coefficient lies above a value, with its Monte-Carlo error "mcse"."""
         self._known([column], "probability")
+        if np.isnan(above):
+            raise ArgumentError(f"probability({column!r}, above={above!r}): above is a number, in log-odds.")
         j = self.columns.index(column)
-        value, error = quantities.share(self.rung, lambda points: points[:, [j]] > above)
+        less, error = quantities.below(self.rung, [j], np.array([float(above)]))
+        value = 1.0 - less
         name = f"P({self.labels.get(column, column)} > {above:g}) [{self.method}]"
         return frames.series(np.array([value[0], error[0]]), ("probability", "mcse"), name)
 
@@ -181,9 +184,10 @@ class Draws(PosteriorNumbers):
         if any(name not in limits or not limits[name] > 0.0 for name in picked):
             raise ArgumentError(f"equivalence(within={within!r}): each column needs a positive width in log-odds.")
         index, width = [self.columns.index(name) for name in picked], np.array([limits[name] for name in picked])
-        below, _ = quantities.share(self.rung, lambda b: b[:, index] < -width)
-        above, _ = quantities.share(self.rung, lambda b: b[:, index] > width)
-        inside, error = quantities.share(self.rung, lambda b: np.abs(b[:, index]) <= width)
+        below, low_error = quantities.below(self.rung, index, -width)
+        not_above, high_error = quantities.below(self.rung, index, width)
+        inside, above = not_above - below, 1.0 - not_above
+        error = np.hypot(low_error, high_error)
         numbers = np.column_stack([width, below, inside, above, error, self.fit.mode.beta[index]])
         header = f"Posterior probabilities; log-odds per unit. Rung: {self._rung}; {self.verdict.level}."
         return equivalence_table([self._names[j] for j in index], numbers, header, self._zero_notes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,6 +102,19 @@ def share(rung: Rung, holds: Callable[[Array], NDArray[np.bool_]]) -> tuple[Arra
     """Posterior probability of events, and its Monte-Carlo error; ``holds`` takes points, shape (S, p) to (S, m)."""
     value, error = rung.expect(lambda points: holds(points).astype(np.float64))
     return np.clip(np.atleast_1d(value), 0.0, 1.0), np.atleast_1d(error)
+
+
+def below(rung: Rung, columns: Sequence[int], at: Array) -> tuple[Array, Array]:
+    """Probability that each of some columns lies below its value in ``at``, and its error; each shape (m,).
+
+    A lattice of few points knows the distribution of each column far better than a count of its points would say.
+    """
+    known = getattr(rung.estimator, "distribution", None)
+    if known is not None:
+        exact: tuple[Array, Array] = known(columns, at)
+        return exact
+    index = list(columns)
+    return share(rung, lambda points: points[:, index] < at)
 
 
 def predict_draws(

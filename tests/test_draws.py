@@ -439,3 +439,17 @@ def test_an_improper_posterior_is_refused_by_the_command_line(tmp_path, capsys):
     path.write_text("x,y\n" + "\n".join(f"{x},{int(x > 0)}" for x in SIX))
     assert run(["fit", str(path), "--formula", "y ~ x", "--prior", "cauchy:2.5", "--posterior", "auto"]) == 1
     assert "improper" in capsys.readouterr().err
+
+
+def test_probabilities_on_the_quadrature_rung_agree_with_its_quantiles():
+    """A lattice of few points is no sample: counting its points would be off by several per cent."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 2)), (rng.random(40) < 0.4) * 1
+    draws = bl.fit(bl.Design.from_arrays(X, y), prior=bl.Normal(1)).sample(rng=1)
+    assert draws.method == "quadrature"
+    for prob in (0.1, 0.5, 0.9, 0.975):
+        at = float(draws.quantile(prob)["x1"])
+        above = draws.probability("x1", at)
+        assert abs(above["probability"] - (1.0 - prob)) < 1e-5 and above["mcse"] < 1e-4
+    with pytest.raises(bl.ArgumentError, match="above is a number"):
+        draws.probability("x1", float("nan"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -142,6 +142,17 @@ class QuadratureEstimator:
         both = np.array([[m.quantile(float(prob)) for _, _, m in found] for prob in probs])
         at, length = np.array([f[0] for f in found]), np.array([f[1] for f in found])
         return at + length * both[:, :, 0], length * both[:, :, 1]
+
+    def distribution(self, columns: Sequence[int], at: Array) -> tuple[Array, Array]:
+        """Probability that each of some columns lies below its value in ``at``, and its error; each shape (m,)."""
+        found = [self._own[j] for j in columns]
+        places = [(value - center) / length for value, (center, length, _) in zip(at, found, strict=True)]
+        pairs = [
+            (np.interp(u, m.grid, m.below), np.interp(u, m.grid, m.coarse))
+            for u, (_, _, m) in zip(places, found, strict=True)
+        ]
+        below, coarse = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+        return below, np.abs(below - coarse)
 
     def expect(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
         points, log_weights = self._nodes()
