@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from bayeslogit._fit import as_design
 from bayeslogit._priors import Prior
 from bayeslogit.design import Design
-from bayeslogit.held import overlap_by_fit
 from bayeslogit.estimable import Estimable, estimable, independent
 from bayeslogit.presets import as_prior
 from bayeslogit.recession import Cone, cone, free_sides
@@ -231,14 +230,14 @@ def separation(
     resolved = None if prior is None else as_prior(prior).resolve(design)
     few = design.condensed
     sides = independent(free_sides(few))
-    found = cone(sides, prove=overlap_by_fit)
+    found = cone(sides)
     which = estimable(found)
     names = np.array(design.columns, dtype=object)
     infinite = tuple(names[found.sides.columns[which.infinite]])
     told = np.isin(np.arange(names.size), found.sides.columns[~which.left_out])
     with_prior, unbounded = _under(few, resolved, infinite)
     return Separation(
-        verdict="none" if found.recession is None else "complete" if found.complete else "quasi-complete",
+        verdict="none" if found.recession is None else "complete" if found.recession.complete else "quasi-complete",
         terms=design.columns,
         columns=infinite,
         left_out=tuple(names[~told]),
@@ -273,7 +272,7 @@ def _under(
     """What a prior makes of the columns that have no finite estimate, and those it does not hold."""
     if prior is None or not infinite:
         return (None if prior is None else "finite"), ()
-    found = cone(independent(free_sides(design, prior)), prove=overlap_by_fit)
+    found = cone(independent(free_sides(design, prior)))
     if found.recession is None:
         return "finite only because of the prior", ()
     moving = found.sides.columns[estimable(found).infinite]

@@ -59,7 +59,7 @@ def held_by_prior(design: Design, target: LogPosterior, mode: Mode) -> tuple[str
         words = "The outcome is completely separated, as every outcome is with as many independent columns as rows"
         return (_NEVERTHELESS.format(words),)
     sides = independent(sides)
-    found = cone(sides, start=mode.beta, prove=overlap_by_fit)
+    found = cone(sides, start=mode.beta)
     if found.recession is None:
         return ()
     which = estimable(found)
@@ -74,45 +74,6 @@ def held_by_prior(design: Design, target: LogPosterior, mode: Mode) -> tuple[str
         f"{words}: the estimate{'s' if len(names) > 1 else ''} of {shown} {'are' if len(names) > 1 else 'is'} finite "
         "only because of the prior, which decides how large.",
     )
-
-
-def overlap_by_fit(sides: Sides) -> Overlap | None:
-    """Proof that the rows left overlap, from a fit of them with a weak prior; None if it gives none.
-
-    Columns that the rows left do not vary are what they do not see; other dependencies are left to the rows.
-    """
-    source = sides.design.source
-    if sides.bound.size or not isinstance(source, MemorySource):
-        return None
-    left = np.zeros(source.n_rows)
-    left[sides.level_rows()] = 1.0
-    if not left.any():
-        return None
-    frame, first = sides.frame, int(sides.has_intercept)
-    masked = replace(source, weights=source.weights * left)
-    moments = replace(sides.design, source=masked).moments
-    lower, upper = moments.lower[sides.slopes], moments.upper[sides.slopes]
-    idle = np.flatnonzero((lower == upper) if first else (lower == 0.0) & (upper == 0.0))
-    kept = np.delete(sides.slopes, idle)
-    if kept.size + first == 0 or (sides.design.has_intercept and not first):
-        return None
-    rows = masked.X.restricted(kept)
-    names = tuple(np.array(sides.design.columns, dtype=object)[sides.columns])
-    spec = ArraySpec(tuple(str(j) for j in kept), bool(first))
-    design = replace(sides.design, columns=spec.columns, source=replace(masked, X=rows), spec=spec)
-    del names
-    weak = _WEAK / np.where(design.column_sds[first:] > 0.0, design.column_sds[first:], 1.0)
-    terms = (PriorTerm("normal", tuple(range(first, design.column_sds.size)), {"mean": 0.0 * weak, "scale": weak}),)
-    flat = (PriorTerm("flat", (0,)),) if first else ()
-    target = LogPosterior(design, ResolvedPrior(design.columns, (*flat, *(terms if weak.size else ())), "weak"))
-    mode = find_mode(target, tol=1e-3)
-    if not mode.converged or not overlap_at(target, mode):
-        return None
-    unseen = np.zeros((sides.columns.size, idle.size))
-    unseen[first + idle, np.arange(idle.size)] = 1.0
-    if first:
-        unseen[0] = -(lower[idle] - sides.design.moments.mean[sides.slopes[idle]]) / frame.scale[first + idle]
-    return Overlap(np.linalg.qr(unseen)[0] if idle.size else unseen, True)
 
 
 def overlap_at(target: LogPosterior, mode: Mode) -> bool:

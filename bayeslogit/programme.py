@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from bayeslogit.overlap import Signed, fitted, proved
 from bayeslogit.plane import ROUNDING, SURE, Columns, margins
-from bayeslogit.steps import WELL_CONDITIONED, cholesky_factor
 
 Array = NDArray[np.float64]
 # In the units of the programmes: a coefficient that is none, and a row that is level to their tolerance.
@@ -85,14 +84,11 @@ class Programme:
         return rows if rows.shape[0] <= rows.shape[1] else _split(rows)[0].T
 
     @cached_property
-    def _coordinates(self) -> tuple[Array | None, Array]:
-        """Orthonormal directions that keep the level rows level: those that signed rows see (None: all), the others."""
+    def _coordinates(self) -> tuple[Array, Array]:
+        """Orthonormal directions that keep the level rows level: those that signed rows see, and the others."""
         if self._equal.shape[0] == 0:
-            factor = cholesky_factor(self._rows.T @ self._rows)
-            if factor is not None and factor.smallest_pivot >= WELL_CONDITIONED:
-                return None, np.zeros((self._rows.shape[1], 0))
             seen, unseen = _split(self._rows)
-            return seen if unseen.shape[1] else None, unseen
+            return (seen, unseen) if unseen.shape[1] else (np.eye(seen.shape[0]), unseen)
         free = _split(self._equal)[1]
         unseen = _split(np.vstack([self._equal, self._rows]))[1]
         left = free.shape[1] - unseen.shape[1]
@@ -102,10 +98,9 @@ class Programme:
     def decide(self) -> Overlap | Face:
         """A direction that holds for these rows, or that they overlap."""
         seen, unseen = self._coordinates
-        rows, sizes, k = self._rows, self.columns.sizes(self.signed), self.signed.shape[1]
-        if seen is not None and seen.shape[1] == 0:
+        if seen.shape[1] == 0:
             return Overlap(unseen, True)
-        signed = Signed(rows, sizes, k) if seen is None else Signed(rows @ seen, sizes @ np.abs(seen), k)
+        signed = Signed(self._rows @ seen, self.columns.sizes(self.signed) @ np.abs(seen), self.signed.shape[1])
         doubtful: Face | None = None
         for candidates, programmed, balance in self._attempts(signed, seen):
             for d in candidates:
@@ -118,19 +113,14 @@ class Programme:
                 return Overlap(unseen, True, programmed)
         return doubtful or Overlap(unseen, False, True)
 
-    def _attempts(
-        self, signed: Signed, seen: Array | None
-    ) -> Iterator[tuple[tuple[Array, ...], bool, Array | bool | None]]:
+    def _attempts(self, signed: Signed, seen: Array) -> Iterator[tuple[tuple[Array, ...], bool, Array | bool | None]]:
         """One after another: directions that may separate; whether from a programme; numbers that may prove overlap."""
         for z, level in fitted(signed):
-            if z is None:
-                yield (), False, True
-            else:
-                yield self._meant(z if seen is None else seen @ z, max(level, _LEVEL)), False, None
-        for candidates, r in self._programmes(signed.rows, np.eye(signed.rows.shape[1]) if seen is None else seen):
+            yield () if z is None else self._meant(seen @ z, max(level, _LEVEL)), False, z is None or None
+        for candidates, r in self._programmes(seen):
             yield candidates, True, r
 
-    def _programmes(self, rows: Array, seen: Array) -> Iterator[tuple[tuple[Array, ...], Array | None]]:
+    def _programmes(self, seen: Array) -> Iterator[tuple[tuple[Array, ...], Array | None]]:
         """Directions that may separate, and numbers that may prove that none does; from one programme after another."""
         # The first looks for any gain at all, the second for a direction along which every row gains.
         z, r = _solve(-self._rows.sum(axis=0), -self._rows, self._equal)
@@ -141,7 +131,7 @@ class Programme:
         yield () if z is None else self._meant(z[:-1]), None
         # Neither a direction nor a proof: the columns, or some combination of them, may hardly differ. The third runs
         # in coordinates in which they are orthonormal.
-        U, size, Vt = np.linalg.svd(rows, full_matrices=False)
+        U, size, Vt = np.linalg.svd(self._rows @ seen, full_matrices=False)
         long = float(np.sqrt(U.shape[0]))
         noise = min(max(ROUNDING * size[0] / size[-1], _TOLERANCE), 1e-6)
         w, r = _solve(-long * U.sum(axis=0), -long * U, np.zeros((0, U.shape[1])), noise)

@@ -12,9 +12,7 @@ the rows that a direction found for it violates are added until none is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +21,6 @@ from bayeslogit.design import Design
 from bayeslogit.programme import Face, Overlap, Programme
 from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.sides import Sides
-from bayeslogit.solitary import solitary_direction
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.intp]
@@ -32,8 +29,6 @@ Positions = NDArray[np.intp]
 # about as many as there are columns are separated by chance in half of all samples (Cover 1965).
 _LEAST, _PER_COLUMN = 500, 12
 _ENOUGH, _ROWS = 2, 1200
-# Columns from which on those that separate alone are looked at first, and proofs are sought that need no rows in memory.
-MANY_COLUMNS = 150
 # Rows that are added in the first round, for each column; they double from round to round.
 _ADDED = 4
 
@@ -78,16 +73,11 @@ class Cone:
     proved: bool
     programmed: bool
 
-    @cached_property
-    def complete(self) -> bool:
-        """Whether every row gains along some face."""
-        return self.recession is not None and self.sides.level_rows().size == 0
-
 
 def recession_direction(design: Design, prior: ResolvedPrior) -> Recession | None:
     """A direction along which the log posterior rises for ever, or None if none could be verified.
 
-    Of all such directions it is one along which as many rows gain as along any, unless columns are many.
+    Of all such directions it is one along which as many rows gain as along any.
 
     Parameters
     ----------
@@ -96,8 +86,7 @@ def recession_direction(design: Design, prior: ResolvedPrior) -> Recession | Non
     prior : ResolvedPrior
         Only directions that its proper terms do not see are of interest.
     """
-    sides = free_sides(design, prior)
-    return cone(sides, most=1 if sides.columns.size >= MANY_COLUMNS else 0).recession
+    return cone(free_sides(design, prior)).recession
 
 
 def free_sides(design: Design, prior: ResolvedPrior | None = None) -> Sides:
@@ -115,33 +104,18 @@ def free_sides(design: Design, prior: ResolvedPrior | None = None) -> Sides:
     return Sides(design, free, bound[np.any(bound != 0.0, axis=1)])
 
 
-def cone(
-    sides: Sides, start: Array | None = None, prove: Callable[[Sides], Overlap | None] | None = None, most: int = 0
-) -> Cone:
+def cone(sides: Sides, start: Array | None = None) -> Cone:
     """Every row that can gain, face by face.
 
     Parameters
     ----------
     start : array, shape (p,), optional
         A direction to begin with, such as a mode: the rows on its wrong side are looked at first.
-    prove : function of Sides, optional
-        A quick proof for many columns that the rows left overlap; None if it finds none.
-    most : int
-        Faces to look for; 0 for all. With fewer, the rows that gain need not be all that can.
     """
     found: list[Array] = []
     programmed = False
-    many = sides.columns.size >= MANY_COLUMNS
     while True:
-        face: Face | Overlap | None = None
-        if many and not found and not sides.bound.size:
-            face = _together(sides)
-        if face is None and many and prove is not None:
-            face = prove(sides)
-        if face is None and most and len(found) == most:
-            face = _undecided(sides.columns.size)
-        if face is None:
-            face = _next_face(sides, start if not found else None)
+        face = _next_face(sides, start if not found else None)
         programmed |= face.programmed
         if isinstance(face, Overlap):
             break
@@ -149,12 +123,6 @@ def cone(
         sides = replace(sides, faces=(*sides.faces, sides.whole(face.direction)))
     recession = _joined(replace(sides, faces=()), found) if found else None
     return Cone(sides, face.unseen, recession, face.proved, programmed)
-
-
-def _together(sides: Sides) -> Face | None:
-    """All columns at once that separate the outcome alone, such as levels of one class only."""
-    d = solitary_direction(sides.design, sides.columns)
-    return Face(d) if d is not None and sides.judge(d).holds else None
 
 
 def _next_face(sides: Sides, start: Array | None) -> Face | Overlap:

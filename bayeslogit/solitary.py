@@ -12,7 +12,6 @@ from bayeslogit.plane import side
 from bayeslogit.sources.memory import Block
 
 Array = NDArray[np.float64]
-Positions = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -70,30 +69,6 @@ def solitary_separators(design: Design) -> NDArray[np.bool_]:
         held = np.isfinite(lower[:, 0])
         result[0] = not held[1] and held[0] != held[2]
     return result
-
-
-def solitary_direction(design: Design, columns: Positions) -> Array | None:
-    """A direction in which all of the ``columns`` that separate the outcome alone move at once, shape (k,); or None.
-
-    What no column loses alone, none loses together. With one class only there is nothing to look for.
-    """
-    found, shift = ranges(design), bool(design.has_intercept and columns.size and columns[0] == 0)
-    lower, upper = found.lower[:, columns], found.upper[:, columns]
-    if not np.isfinite(lower[:2]).any(axis=0).all() or not np.isfinite(lower[1:]).any(axis=0).all():
-        return None
-    d = np.zeros(columns.size)
-    for sign, low, high in ((1.0, lower, upper), (-1.0, -upper, -lower)):
-        alone = _splits(low, high, shift)
-        alone[: int(shift)] = False
-        if shift:
-            at = 0.5 * (np.maximum(high[0], high[1]) + np.minimum(low[2], low[1]))[alone]
-        else:
-            at = np.zeros(int(alone.sum()))
-        size = 1.0 / np.maximum(high.max(axis=0) - low.min(axis=0), 1e-300)[alone]
-        d[alone] += sign * size
-        if shift:
-            d[0] -= float(at @ size)
-    return d if np.any(d) else None
 
 
 def _splits(lower: Array, upper: Array, shift: bool) -> NDArray[np.bool_]:
