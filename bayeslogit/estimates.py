@@ -22,7 +22,6 @@ from bayeslogit.mode import Mode, Status
 from bayeslogit.posterior.covariances import check_kind, coefficient_covariance, prior_information
 from bayeslogit.posterior.laplace import LaplacePosterior
 from bayeslogit.predict import check_prob
-from bayeslogit.profile import profile_bounds
 from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.target import LogPosterior
 
@@ -256,6 +255,8 @@ class Estimates:
         return frames.matrix(np.column_stack([lower, upper]), self.columns, ["lower", "upper"])
 
     def _profile(self, prob: float) -> pd.DataFrame:
+        from bayeslogit.profile import profile_bounds
+
         z = float(ndtri(0.5 + check_prob(prob) / 2.0))
         target = LogPosterior.of(self._data("conf_int(kind='profile')"), self.prior)
         bounds = profile_bounds(target, self.mode, range(len(self.columns)), z)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit import fit_record, frames
-from bayeslogit.criteria import LooResult
-from bayeslogit.criteria_loo import leave_one_out
 from bayeslogit.data import column_names
-from bayeslogit.draws import Draws, sample_fit
 from bayeslogit.errors import ArgumentError, DataError, FitError
 from bayeslogit.estimates import Estimates
-from bayeslogit.ladder import ChainPlan
 from bayeslogit.mode import Status
 from bayeslogit.new_rows import NewRows, new_rows
-from bayeslogit.posterior.nuts_sampling import Progress
 from bayeslogit.predict import Prediction, fitted_columns, predict_probability, residual_columns
 from bayeslogit.storage import write_record
 from bayeslogit.summary import Coefficients, coefficient_table, percent, tidy_columns
 from bayeslogit.table import Table
+
+if TYPE_CHECKING:
+    from bayeslogit.criteria import LooResult
+    from bayeslogit.draws import Draws
+    from bayeslogit.posterior.nuts_sampling import Progress
 
 Array = NDArray[np.float64]
 
@@ -238,6 +238,9 @@ class Fit(Estimates):
         ArgumentError
             If an argument cannot be right.
         """
+        from bayeslogit.draws import sample_fit
+        from bayeslogit.ladder import ChainPlan
+
         return sample_fit(self, method, draws, rng, ChainPlan(chains, tune, sampler, nuts, progress))
 
     def loo(
@@ -278,6 +281,8 @@ class Fit(Estimates):
         FitError
             If the fit has no mode or no data, or the posterior is improper.
         """
+        from bayeslogit.criteria_loo import leave_one_out
+
         raw = None if draws is None else self._own(draws).raw
         design = self._data("loo()")
         return leave_one_out(design, self.prior, self.mode, kind=kind, unit=unit, refits=refits, rng=rng, draws=raw)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
+
+import bayeslogit
 
 HEAVY = (
     *(
@@ -112,3 +116,16 @@ def test_an_unknown_name_is_an_attribute_error():
             raise SystemExit("bayeslogit.no_such_name did not fail")
         """
     )
+
+
+def test_names_and_rooms_agree_with_what_type_checkers_read():
+    """The package loads rooms by a table; type checkers read imports that never run."""
+    tree = ast.parse(Path(bayeslogit.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imported = {
+        (node.module, alias.name) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    table = {(f"bayeslogit.{room}", name) for room, names in bayeslogit._ROOMS.items() for name in names}
+    modules = {("bayeslogit", name) for name in bayeslogit.__all__ if name not in bayeslogit._ROOM_OF}
+    assert table | modules == imported
+    assert sorted(bayeslogit.__all__) == sorted(name for _, name in imported)
