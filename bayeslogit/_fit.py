@@ -13,7 +13,7 @@ from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitWarning
 from bayeslogit.facts import Facts
 from bayeslogit.fit_record import Parts
-from bayeslogit.held import held_by_prior
+from bayeslogit.held import held_by_prior, overlap_at
 from bayeslogit.missing import check_missing
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.laplace import LaplacePosterior
@@ -97,7 +97,7 @@ def fit(
     mode = find_mode(target, tol=tol, max_iter=max_iter, covariance=covariance == "exact")
     facts = Facts.of(design)
     held = held_by_prior(design, target, mode) if mode.converged else ()
-    notes = _notes(design, mode, facts, *_improper(design, resolved, mode), *held, *resolved.notes)
+    notes = _notes(design, mode, facts, *_improper(target, mode), *held, *resolved.notes)
     if not mode.converged:
         warnings.warn(mode.message, FitWarning, stacklevel=2)
     return Fit(
@@ -163,9 +163,10 @@ def as_design(
     return model
 
 
-def _improper(design: Design, prior: ResolvedPrior, mode: Mode) -> tuple[str, ...]:
+def _improper(target: LogPosterior, mode: Mode) -> tuple[str, ...]:
     """A mode can exist while the posterior does not."""
-    if not (mode.converged and could_be_improper(prior)):
+    design, prior = target.design, target.prior
+    if not (mode.converged and could_be_improper(prior)) or overlap_at(target, mode):
         return ()
     known = existence(design, prior, finite_mode=True, moments=0)
     if known.proper:

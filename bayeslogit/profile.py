@@ -91,7 +91,7 @@ def profile_bounds(target: LogPosterior, mode: Mode, picked: Sequence[int], z: f
         )
     if mode.status not in (Status.CONVERGED, Status.NO_FINITE_MODE):
         raise FitError(f"Profile intervals need a mode. {mode.message}")
-    search = Search(target, target.coordinates.gamma(mode.beta), target.expand(target.coordinates.gamma(mode.beta)))
+    search = Search(target, target.coordinates.gamma(mode.beta), target.nearly(target.coordinates.gamma(mode.beta)))
     top = _supremum(search)
     start = search.gamma, search.state
     lower, upper = np.empty(len(picked)), np.empty(len(picked))
@@ -133,7 +133,7 @@ def _highest_bound(search: Search, a: Array, side: float, top: float, z: float, 
         reached = search.gamma + (bound - float(a @ search.gamma)) * a / float(a @ a)
         higher = None
         for begin in _elsewhere(start, reached, a, bound):
-            search.gamma, search.state = begin, target.expand(begin)
+            search.gamma, search.state = begin, target.nearly(begin)
             if not math.isfinite(search.state.log_density):
                 continue
             found = _best(search, a)
@@ -205,7 +205,7 @@ def _rise(search: Search, step: Array, gain: float) -> bool:
     """Move along a step as far as the log density agrees; False if it rises nowhere."""
     slack, length = 1e-13 * (1.0 + abs(search.state.log_density)), 1.0
     while length > 1e-6:
-        there = search.target.expand(search.gamma + length * step)
+        there = search.target.nearly(search.gamma + length * step)
         rise = there.log_density - search.state.log_density
         if rise >= 1e-4 * length * gain - slack or (gain <= 1e4 * slack and rise >= -1e4 * slack):
             search.gamma, search.state = search.gamma + length * step, there
@@ -265,7 +265,7 @@ def _go(search: Search, here: _Best, a: Array, move: float) -> None:
     """Along the tangent of the path to another value of the coefficient."""
     while True:
         gamma = here.gamma + move * here.tangent
-        state = search.target.expand(gamma)
+        state = search.target.nearly(gamma)
         if math.isfinite(state.log_density) or move == 0.0:
             search.gamma, search.state = gamma, state
             return

@@ -109,6 +109,10 @@ def find_mode(
     road = choose_road(target, covariance) if road is None else road
     if road is Road.FIRTH:
         found = _firth(target, start, tol, int(max_iter), covariance)
+        if examine and found.converged and needs_examining(target):
+            found = examined(
+                target, found, _null_model(target), lambda aim, near: firth(aim, near, tol, int(max_iter), started=True)
+            )
     elif road is Road.WIDE:
         wide = reduce_wide(target)
         found = wide.lift(find_mode(wide.target, tol=tol, max_iter=max_iter, road=Road.NEWTON))

@@ -268,3 +268,28 @@ def test_the_search_is_bounded_where_columns_are_many(rng):
     alone = find_mode(LogPosterior(fit.design, fit.prior), examine=False)
     assert fit.log_posterior >= alone.log_density - 1e-9
     assert fit.mode.n_hessians < 4000
+
+
+def test_a_heavy_tail_beside_jeffreys_prior_is_searched_for_higher_modes():
+    """The first search ends where the data are; the narrow prior at 5 has a higher mode of its own."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(30, 3))
+    y = (rng.random(30) < expit(X @ rng.normal(size=3) * 1.3)).astype(float)
+    prior = bl.priors(default=bl.Jeffreys(), terms={"x1": bl.StudentT(1, 0.05, mean=5.0)})
+    fit = bl.fit(bl.Design.from_arrays(X, y), prior=prior)
+
+    def minus_log_posterior(beta):
+        rows = np.column_stack([np.ones(30), X])
+        eta = rows @ beta
+        v = expit(eta) * expit(-eta)
+        heavy = -np.log(np.pi * 0.05) - np.log1p(((beta[1] - 5.0) / 0.05) ** 2)
+        return -(
+            y @ eta - np.logaddexp(0.0, eta).sum() + 0.5 * np.linalg.slogdet((rows * v[:, None]).T @ rows)[1] + heavy
+        )
+
+    ends = [minimize(minus_log_posterior, start, method="BFGS", tol=1e-10) for start in ([0, 0, 0, 0], [0, 5, -5, -9])]
+    best = min(ends, key=lambda end: end.fun)
+    assert ends[0].fun - ends[1].fun > 2.0
+    assert fit.log_posterior == pytest.approx(-best.fun, abs=1e-7)
+    np.testing.assert_allclose(fit.params, best.x, atol=1e-3)
+    assert any("2 modes found" in note and "2.8 lower" in note for note in fit.notes)
