@@ -19,7 +19,6 @@ from bayeslogit.mode import Mode
 from bayeslogit.posterior.laplace import LaplacePosterior
 from bayeslogit.presets import as_prior
 from bayeslogit.propriety import could_be_improper, existence
-from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.results import Fit
 from bayeslogit.solve import find_mode
 from bayeslogit.storage import read_record
