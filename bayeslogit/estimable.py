@@ -17,6 +17,9 @@ Mask = NDArray[np.bool_]
 # A share below which a part of a direction, or of a column, is rounding.
 _NOTHING = 1e-9
 _COLUMNS_AT_ONCE = 64
+# A part of a direction that words can do without, if the rows agree; and significant digits that they might need.
+_LITTLE = 1e-6
+_DIGITS = (6, 9, 12, 15)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,32 @@ def estimable(found: Cone) -> Estimable:
         at_rest[~infinite] = 0.0
         direction = at_rest if everyone.judge(at_rest).holds else direction
     return Estimable(infinite, left_out, direction)
+
+
+def plainly(sides: Sides, d: Array) -> Array:
+    """A direction of few digits, and of no more columns than it takes, along which the same rows gain; else ``d``.
+
+    So that what is printed is what was verified: a year beyond 2001.5 is not one beyond 2e+03.
+
+    Parameters
+    ----------
+    sides : Sides
+        Its faces are looked past: all rows are asked.
+    d : array, shape (k,)
+        A verified direction.
+    """
+    everyone = replace(sides, faces=())
+    gained = everyone.judge(d).gained
+    effect = np.abs(d) * sides.frame.scale
+    effect[: int(sides.has_intercept)] = np.inf
+    fewer = np.where(effect < _LITTLE * effect[np.isfinite(effect)].max(initial=0.0), 0.0, d)
+    for direction in (fewer, d) if np.any(fewer != d) else (d,):
+        for digits in _DIGITS:
+            short = np.array([float(f"{each:.{digits}g}") for each in direction])
+            judged = everyone.judge(short)
+            if judged.holds and judged.gained == gained:
+                return short
+    return d
 
 
 def _seen_by_none(sides: Sides, z: Array) -> Array:

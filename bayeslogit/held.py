@@ -16,7 +16,8 @@ from bayeslogit.estimable import estimable, independent, interpolates
 from bayeslogit.existence import kind_and_columns
 from bayeslogit.mode import Mode
 from bayeslogit.plane import rounding
-from bayeslogit.recession import cone, free_sides
+from bayeslogit.recession import Recession, cone, free_sides
+from bayeslogit.solitary import solitary_separators
 from bayeslogit.target import Expansion, LogPosterior
 
 Array = NDArray[np.float64]
@@ -67,6 +68,8 @@ def held_by_prior(design: Design, target: LogPosterior, mode: Mode) -> tuple[str
     words, tally = kind_and_columns(design, found.recession), design.tally
     if design.has_intercept and tally.events in (0.0, tally.nobs):
         words = f"Every observation is a {'success' if tally.events else 'failure'}"
+    else:
+        words += _alone(design, found.recession)
     if which.infinite.all():
         return (_NEVERTHELESS.format(words),)
     shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
@@ -74,6 +77,16 @@ def held_by_prior(design: Design, target: LogPosterior, mode: Mode) -> tuple[str
         f"{words}: the estimate{'s' if len(names) > 1 else ''} of {shown} {'are' if len(names) > 1 else 'is'} finite "
         "only because of the prior, which decides how large.",
     )
+
+
+def _alone(design: Design, recession: Recession) -> str:
+    """Which of several columns separate the outcome by themselves, in brackets."""
+    moved = np.flatnonzero((recession.direction != 0.0) & (design.column_sds > 0.0))
+    alone = [design.columns[j] for j in moved[solitary_separators(design)[moved]]]
+    if not alone or len(alone) == moved.size:
+        return ""
+    shown = ", ".join(alone[:8]) + (f" and {len(alone) - 8} more" if len(alone) > 8 else "")
+    return f" ({shown} {'separates' if len(alone) == 1 else 'separate'} it alone)"
 
 
 def overlap_at(target: LogPosterior, mode: Mode) -> bool:

@@ -39,8 +39,11 @@ def margins(rows: Array, d: Array) -> Array:
 
 def side(block: Block) -> Array:
     """+1 where all trials of a row succeeded, -1 where none did, 0 for rows of both, NaN for rows of no weight."""
-    result = np.where(block.y == block.trials, 1.0, np.where(block.y == 0.0, -1.0, 0.0))
-    result[~(block.weights > 0.0)] = np.nan
+    result: Array = (block.y == block.trials).astype(np.float64)
+    result -= block.y == 0.0
+    gone = ~(block.weights > 0.0)
+    if gone.any():
+        result[gone] = np.nan
     return result
 
 

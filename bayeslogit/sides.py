@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from bayeslogit.design import Design
 from bayeslogit.plane import SURE, Columns, Concatenated, Judgement, Least, Picked, rounding, side, worst
 from bayeslogit.sources.memory import Block
+from bayeslogit.sources.spread import Spread, coins
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.intp]
 
-# Below this share of the sizes of its terms a row is one that a set of directions does not see.
-_SPAN = 1e-9
 # Numbers that are worked out at once.
 _AT_ONCE = 1 << 18
 
@@ -87,6 +86,10 @@ class Sides:
 
     def sample(self, most: int) -> Picked:
         """About so many rows: as many of either class and of both, evenly spaced among their like."""
+        if isinstance(self.design.source, Spread):
+            share, n = self.design.n_events / self.design.nobs, max(self.design.source.n_rows, 1)
+            rates = (0.5 * most / (n * max(each, 1.0 / n)) for each in (share, 1.0 - share))
+            return self.design.reduce(self._tossed, 2 * most, *rates)
         y, trials, weights = self.design.outcome_arrays()
         used, spread = weights > 0.0, []
         for kind in (y == trials, y == 0.0, (y != 0.0) & (y != trials)):
@@ -98,6 +101,10 @@ class Sides:
     def rows_at(self, positions: Positions) -> Picked:
         """The rows at sorted positions, but for those that have no weight or are done with."""
         return self.design.reduce(self._rows_at, positions)
+
+    def _tossed(self, block: Block, most: int, of_events: float, of_others: float) -> Picked:
+        rows = np.flatnonzero(coins(block) < np.where(block.y > 0.0, of_events, of_others))
+        return replace(self._rows_at(block, rows + block.start), most=most)
 
     def _rows_at(self, block: Block, positions: Positions) -> Picked:
         low, high = np.searchsorted(positions, [block.start, block.start + block.y.size])
@@ -151,10 +158,12 @@ class Sides:
 
     def _stray(self, block: Block, directions: Array, most: int) -> Picked:
         rows, found, terms = self._left(block), [], self.frame.terms(np.ones(self.columns.size))
+        # What is left of a column far from zero (times in seconds) is small beside its values, but more than rounding.
+        least = SURE * rounding(self.columns.size)
         for part in _chunks(rows, self.columns.size):
             values = self.dense(block, part)
             seen, size = np.abs(values @ directions), np.abs(values) @ terms
-            badness = np.max(np.where(seen > _SPAN * size[:, None], seen, 0.0), axis=1, initial=0.0)
+            badness = np.max(np.where(seen > least * size[:, None], seen, 0.0), axis=1, initial=0.0)
             index = np.flatnonzero(badness)
             index = index[worst(badness[index], most)]
             sides = side(block)[part[index]]

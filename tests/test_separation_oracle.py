@@ -228,3 +228,45 @@ def moves_second(own: Any, given: Given) -> bool:
             if np.all(sign * gains >= 0) and np.all(gains[sign == 0] == 0) and np.any(sign * gains > 0):
                 return True
     return False
+
+
+# --- priors by term ------------------------------------------------------------------------------------------------
+
+FAMILIES = (
+    bl.Normal(2.5),
+    bl.Cauchy(2.5),
+    bl.StudentT(df=3, scale=1.0),
+    bl.Laplace(scale=1.0),
+    bl.ElasticNet(l1=1.0, l2=1.0),
+    bl.Flat(),
+    bl.Flat(),
+    bl.Flat(),
+)
+
+
+def with_held(given: Given, held: list[int]) -> Truth:
+    """The oracle's verdict where some coefficients may not move: a row of both classes for each of them."""
+    extra = np.eye(given.rows.shape[1], dtype=int)[held]
+    ones = np.ones(len(held), dtype=int)
+    parts = ((given.rows, extra), (given.y, ones), (given.trials, 2 * ones), (given.weights, ones))
+    return oracle(np.vstack(parts[0]), *(np.concatenate(part) for part in parts[1:]))
+
+
+def test_priors_by_term_as_exact_arithmetic_has_them():
+    answers = {"finite": 0, "finite only because of the prior": 0, "infinite": 0}
+    for seed in range(1000, 1060):
+        given = small_design(seed)._replace(shift=0.0)
+        rng = np.random.default_rng(seed)
+        names = given.design.columns
+        terms = {name: FAMILIES[rng.integers(len(FAMILIES))] for name in names}
+        intercept = terms.pop("Intercept", None)
+        held = [j for j, name in enumerate(names) if not isinstance(terms.get(name, intercept), bl.Flat)]
+        expected = "finite"
+        if oracle(given.rows, given.y, given.trials, given.weights).verdict != "none":
+            free = with_held(given, held).verdict == "none"
+            expected = "finite only because of the prior" if free else "infinite"
+        found = bl.separation(given.design, prior=bl.priors(intercept=intercept, terms=terms))
+        assert found.with_prior == expected, seed
+        assert bool(found.unbounded) == (expected == "infinite")
+        answers[expected] += 1
+    assert min(answers.values()) >= 8
