@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bayeslogit.design import Design
 from bayeslogit.diagnostics import effective_parameters
 from bayeslogit.errors import ArgumentError, FitError
+from bayeslogit.held import held_by_prior
 from bayeslogit.mode import Mode
 from bayeslogit.multiples import Base, moves
 from bayeslogit.posterior.covariances import prior_information
@@ -33,6 +34,8 @@ _EXACT = 1e-10
 _TIE = 1e-9
 _MOST_COLUMNS = 2000
 _NEVER = 1e-150
+# With more columns only complete separation at the last mode is looked for, which needs no covariance.
+_MOST_HELD = 500
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Points:
         Of the optimality condition, in posterior sds (``max |v_j| sd_j``, or a Newton decrement, which is no smaller).
     passes, informations : array of int, shape (S,)
     status, messages : tuple of str
+    notes : tuple of str
+        Whether estimates are finite only because of the prior, asked at the last scale if at all.
     """
 
     scales: Array
@@ -70,13 +75,16 @@ class Points:
     informations: NDArray[np.intp]
     status: tuple[str, ...]
     messages: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def converged(self) -> NDArray[np.bool_]:
         return np.array([status == "converged" for status in self.status])
 
 
-def along(design: Design, prior: ResolvedPrior, base: Base, scales: Array, *, tol: float, max_iter: int) -> Points:
+def along(
+    design: Design, prior: ResolvedPrior, base: Base, scales: Array, *, tol: float, max_iter: int, held: bool = False
+) -> Points:
     """The modes under multiples of a prior, each search starting from the mode before.
 
     Parameters
@@ -86,6 +94,8 @@ def along(design: Design, prior: ResolvedPrior, base: Base, scales: Array, *, to
         Ascending.
     tol : float
         Largest accepted violation, in posterior sds.
+    held : bool
+        Whether to ask if estimates are finite only because of the prior.
     """
     priors = [base.multiple(prior, float(scale)) for scale in scales]
     first = LogPosterior.of(design, priors[0])
@@ -107,6 +117,7 @@ def along(design: Design, prior: ResolvedPrior, base: Base, scales: Array, *, to
         numbers[:, s] = effective, likelihood, mode.log_density, mode.decrement
         modes.append((mode.n_passes, mode.n_hessians, mode.status.value, mode.message))
     passes, informations, status, messages = zip(*modes, strict=True)
+    notes = _held(design, target, mode) if held and mode.converged else ()
     return Points(
         scales=scales,
         coefficients=coefficients,
@@ -120,13 +131,30 @@ def along(design: Design, prior: ResolvedPrior, base: Base, scales: Array, *, to
         informations=np.array(informations),
         status=status,
         messages=messages,
+        notes=notes,
     )
+
+
+def _held(design: Design, target: LogPosterior, mode: Mode) -> tuple[str, ...]:
+    """The note that estimates are finite only because of the prior; a covariance tells, where it costs little."""
+    if mode.factor is None and mode.beta.size <= _MOST_HELD:
+        mode = find_mode(target, start=mode.beta, examine=False)
+    return held_by_prior(design, target, mode) if mode.converged else ()
 
 
 def _effective(mode: Mode, prior: ResolvedPrior, nonzero: int) -> float:
     if mode.factor is not None:
         return effective_parameters(mode.factor, prior_information(mode, prior))
     return float(nonzero) if mode.converged else math.nan
+
+
+def check_moves(prior: ResolvedPrior) -> None:
+    """Raise `ArgumentError` if no term of the prior has a scale to multiply."""
+    if any(moves(term, prior.columns) for term in prior.terms):
+        return
+    if prior.columns == ("Intercept",):
+        raise ArgumentError("path(): this model has no slopes, and the prior of an intercept alone stays as it is.")
+    raise ArgumentError(f"path(prior={prior.name}): no term of this prior has a scale to multiply.")
 
 
 def useful_scales(design: Design, prior: ResolvedPrior, base: Base, count: int) -> Array:
@@ -144,8 +172,7 @@ def useful_scales(design: Design, prior: ResolvedPrior, base: Base, count: int) 
     FitError
         If there is no fit with every coefficient at its kink, or the outcome pulls none of them away.
     """
-    if not any(moves(term, prior.columns) for term in prior.terms):
-        raise ArgumentError(f"path(prior={prior.name}): no term of this prior has a scale to multiply.")
+    check_moves(prior)
     far = _FAR if design.n_rows > len(prior.columns) else _NEAR
     target = LogPosterior.of(design, prior)
     if target.kinks:

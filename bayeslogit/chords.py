@@ -34,7 +34,7 @@ _STUCK = 0.9
 # Sds by an information that is off by more than this are not to be trusted.
 _OFF = 1.5
 # An information of k columns costs about as much as k / _COST steps (measured).
-_COST = 20.0
+_COST = 50.0
 # Sds are worked out again when the set away from the kinks has changed by this share.
 _CHANGED = 0.15
 _FIRST = 32
@@ -275,7 +275,7 @@ class Chords:
         factor = cholesky_factor(self._H[np.ix_(active, active)], self._compiled)
         self._swell, self._known = np.ones(active.size), number
         if factor is not None:
-            own = np.sqrt(factor.coordinate_variances()) * factor.scale
+            own = np.sqrt(factor.coordinate_variances(self._compiled)) * factor.scale
             self._swell[:] = float(np.median(own)) if own.size else 1.0
             self._swell[active] = own
         self._inflation = float(np.max(self._swell, initial=1.0))
@@ -321,7 +321,7 @@ class Chords:
         k = self._columns.size
         self._panels.add(more)
         self._inside[more] = True
-        grown = np.empty((k + more.size, k + more.size))
+        grown = np.empty((k + more.size, k + more.size), self._H.dtype)
         grown[:k, :k] = self._H
         grown[:, k:] = self._panels.information(self._weight, k)
         grown[k:, :k] = grown[:k, k:].T
@@ -344,7 +344,7 @@ class Chords:
             place[self._columns] = np.arange(self._columns.size)
             own = place[target.kinks.active(gamma)]
             self._set_diagonal(self._prior.curvature(self._gamma))
-            block = self._H[np.ix_(own, own)].copy()
+            block = self._H[np.ix_(own, own)].astype(np.float64)
         prior = target.prior_target.slope(gamma)
         return Arrived(
             gamma,

@@ -62,8 +62,7 @@ def arrived_mode(target: LogPosterior, arrived: Arrived) -> Mode:
     if arrived.information is not None:
         curve = np.zeros(arrived.gamma.size)
         for term, _ in target.prior_target.proper_terms:
-            index = list(term.columns)
-            curve[index] += term.density.information(arrived.gamma[index], **term.parameters)
+            curve[term.index] += term.density.information(arrived.gamma[term.index], **term.parameters)
         support = Support(active, arrived.gamma.size, np.diag(curve[active]))
         factor = cholesky_factor(arrived.information, target.design.source.compiled)
         if factor is not None:

@@ -36,6 +36,8 @@ _PATIENCE = 12
 _SHRINKS = 0.5
 _TRIALS = 6
 _NEARLY = 0.99
+# The share of Newton's step before which a coefficient that meets its kink is held where it is.
+_MEETS = 1e-3
 # A step this long goes over curvature that has died.
 _ENDLESS = 1e100
 # Up to this many columns descent in plain Python costs less than loading a compiler.
@@ -120,6 +122,16 @@ def _newton(search: Search, here: _Judgement) -> _Judgement | None:
     kinks, start, state = search.target.kinks, search.gamma, search.state
     step = np.zeros(start.size)
     step[here.active] = here.factor.solve(here.left[here.active], search.compiled)
+    away = start - kinks.center
+    meets = ((kinks.rate > 0.0) & (np.square(away) < _MEETS * -away * step))[here.active]
+    if meets.any():
+        # One that would be at its kink at once is left to the blocks, which can put it there, and holds up no other.
+        inside = np.flatnonzero(~meets)
+        factor = cholesky_factor(here.information[np.ix_(inside, inside)], search.compiled)
+        if factor is None:
+            return None
+        step = np.zeros(start.size)
+        step[here.active[inside]] = factor.solve(here.left[here.active[inside]], search.compiled)
     gain, slack = float(here.left @ step), _slack(state.log_density)
     length = _to_the_next_kink(kinks, start, step)
     for _ in range(_TRIALS):

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from bayeslogit.group_descent import group_descent, zero_notes
 from bayeslogit.mode import Iteration, Mode, Road
 from bayeslogit.newton import Search
-from bayeslogit.resolved import PriorTerm
 from bayeslogit.sources.memory import MemorySource
 from bayeslogit.subspace import Support
-from bayeslogit.target import Coordinates, LogPosterior
+from bayeslogit.target import LogPosterior
+from bayeslogit.working_set import restricted
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.intp]
@@ -93,7 +93,7 @@ def _group_sets(target: LogPosterior, gamma: Array, tol: float, max_iter: int, r
         if trace and pulling.size == 0:
             break
         kept = blocks.completed(np.union1d(kept[blocks.label[kept] >= 0], pulling))
-        part = _restricted(target, kept)
+        part = restricted(target, kept)
         search = Search(part, gamma[kept], part.expand(gamma[kept]), road)
         found = group_descent(search, tol, max_iter)
         passes, informations = passes + found.n_passes + 1, informations + found.n_hessians
@@ -123,29 +123,3 @@ def _support(found: Mode, part: LogPosterior, kept: Positions, gamma: Array) -> 
     if kept.size == gamma.size or found.factor is None:
         return None
     return Support(kept, gamma.size, part.prior_target.information(gamma[kept]))
-
-
-def _restricted(target: LogPosterior, kept: Positions) -> LogPosterior:
-    """The log posterior of some columns, the others at zero."""
-    design, first = target.design, int(target.design.has_intercept)
-    source = design.source
-    assert isinstance(source, MemorySource)
-    slopes = kept[kept >= first] - first
-    part = MemorySource(source.X.restricted(slopes), source.y, source.trials, source.weights, source.offset)
-    position = {int(j): i for i, j in enumerate(kept)}
-    terms: list[PriorTerm] = []
-    for term in target.prior.terms:
-        own = [i for i, j in enumerate(term.columns) if j in position]
-        if not own:
-            continue
-        parameters = term.parameters
-        if len(own) < len(term.columns):
-            parameters = {key: np.asarray(value)[own] for key, value in parameters.items()}
-        linear = None if term.map is None else term.map[np.ix_(own, kept)]
-        columns = tuple(position[term.columns[i]] for i in own)
-        terms.append(replace(term, columns=columns, parameters=parameters, map=linear))
-    names = tuple(design.columns[j] for j in kept)
-    center = target.coordinates.center
-    at = Coordinates(None if center is None else center[slopes])
-    prior = replace(target.prior, columns=names, terms=tuple(terms))
-    return LogPosterior(replace(design, columns=names, source=part), prior, at, target.pseudo)

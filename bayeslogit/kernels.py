@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
 from bayeslogit.logistic import log_odds_terms
 
@@ -78,6 +78,11 @@ def _twin_cholesky(A: Array) -> Array:
     # one by rows.
     lower, failed = dpotrf(A.T, lower=1, clean=1)
     return np.full_like(A, np.nan) if failed else np.ascontiguousarray(lower.T)
+
+
+def _twin_variances(R: Array) -> Array:
+    half: Array = dtrtri(R)[0]
+    return np.square(half).sum(axis=1)
 
 
 def _twin_solve(R: Array, b: Array) -> Array:
@@ -174,13 +179,15 @@ def _twin_descend_groups(
 def _twin_panel_slope(
     P: Array, gamma: Array, successes: Array, failures: Array, offset: Array, residual: Array, variance: Array
 ) -> tuple[float, Array]:
+    P = P[:, : gamma.size]
     terms = log_odds_terms(gamma @ P + offset, successes, failures)
     residual[...] = terms.residual
     variance[...] = (successes + failures) * terms.variance
     return float(terms.log_density.sum()), (P @ residual[:, :, None]).sum(axis=(0, 2))
 
 
-def _twin_panel_information(P: Array, weight: Array, first: int) -> Array:
+def _twin_panel_information(P: Array, weight: Array, first: int, last: int) -> Array:
+    P = P[:, :last]
     result: Array = ((P[:, first:] * weight[:, None]) @ P.transpose(0, 2, 1)).sum(axis=0)
     return result
 
@@ -272,6 +279,7 @@ TWINS: dict[str, Callable[..., Any]] = {
     "moments": _twin_moments,
     "cholesky": _twin_cholesky,
     "solve": _twin_solve,
+    "variances": _twin_variances,
     "descend": _twin_descend,
     "descend_groups": _twin_descend_groups,
     "panel_slope": _twin_panel_slope,

@@ -7,8 +7,8 @@ A prior is first read in units of each column (its `base` scales), then drawn ou
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import dataclass, fields, replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,8 +102,7 @@ class Base:
             raise PriorError(
                 f"A path cannot multiply the prior of a linear function of {', '.join(names[j] for j in term.columns)}."
             )
-        unit = self.unit[list(term.columns)]
-        return replace(term, parameters=MULTIPLIED[term.family](dict(term.parameters), unit, by), basis=None)
+        return term.restated(MULTIPLIED[term.family](dict(term.parameters), self.unit[term.index], by))
 
 
 @dataclass(frozen=True)
@@ -146,5 +145,20 @@ def unit_prior(prior: object) -> object:
     try:
         return cast(Callable[[float], Prior], prior)(1.0)
     except (TypeError, PriorError):
+        if not fields(cast(Any, prior)):  # Flat, Jeffreys: nothing to say, and no scale
+            return prior()
         words = f"{prior.__name__} alone does not say its shape: give an instance, such as bayeslogit.StudentT(4, 1)."
         raise ArgumentError(f"prior={prior.__name__}: {words}") from None
+
+
+def axis_notes(resolved: ResolvedPrior) -> tuple[str, ...]:
+    """What about the axis is not plain multiplication."""
+    families = {term.family for term in resolved.terms}
+    notes = []
+    if "elastic_net" in families:
+        notes.append("Both rates of an elastic net are divided by the scale, so that l1 : l2 stays.")
+    if families & {"student_t", "cauchy"}:
+        notes.append("Under heavy tails there may be several modes: the path follows the one where it began.")
+    if any(term.proper and not moves(term, resolved.columns) for term in resolved.terms):
+        notes.append("The prior of the intercept is the same at every scale.")
+    return tuple(notes)

@@ -20,7 +20,9 @@ from bayeslogit.target import LogPosterior
 from bayeslogit.workers import in_order
 
 Array = NDArray[np.float64]
-_ROWS = 256
+_ROWS = 1024
+# Numbers of an information from which on it is worked out in parts.
+_WORTH_PARTS = 1 << 12
 _PARTS = 8
 _FIRST = 64
 _FOUR = 4
@@ -71,10 +73,10 @@ class Panels:
             replace(block, X=replace(_by_rows(block.X, self.compiled).centered(center), compiled=self.compiled))
             for block in blocks
         ]
-        self._rows = _ROWS if self._n >= _ROWS else -(-self._n // 8) * 8
+        count = -(-self._n // _ROWS)
+        self._rows = -(-self._n // (8 * count)) * 8
         outcome = zip(*(block.outcome for block in blocks), strict=True)
         self._outcome = tuple(self._paneled(np.concatenate(part)) for part in outcome)
-        count = -(-self._n // self._rows)
         edges = np.unique(np.linspace(0, count, min(_PARTS if self._pooled else 1, count) + 1).astype(int))
         self._parts = [slice(low, high) for low, high in itertools.pairwise(edges)]
         self._P = np.zeros((count, _FIRST, self._rows), dtype=np.float32 if single else np.float64)
@@ -87,8 +89,8 @@ class Panels:
         padded[: self._n] = values
         return padded.reshape(-1, self._rows)
 
-    def _each_part(self, work: Callable[[slice], Any]) -> list[Any]:
-        return list(in_order(work, self._parts) if self._pooled else map(work, self._parts))
+    def _each(self, work: Callable[[Any], Any], parts: list[Any]) -> list[Any]:
+        return list(in_order(work, parts) if self._pooled and len(parts) > 1 else map(work, parts))
 
     def add(self, columns: NDArray[np.intp]) -> None:
         """Further columns, after the others."""
@@ -113,13 +115,13 @@ class Panels:
     def slope(self, gamma: Array) -> tuple[float, Array]:
         """Log likelihood and its score in these columns at ``gamma``, shape (k,); the other columns are at zero."""
         self.passes += 1
-        k, loop = self.columns.size, kernel("panel_slope", self.compiled)
+        loop = kernel("panel_slope", self.compiled)
 
         def work(part: slice) -> Any:
             outcome = (each[part] for each in self._outcome)
-            return loop(self._P[part, :k], gamma, *outcome, self.residual[part], self.variance[part])
+            return loop(self._P[part], gamma, *outcome, self.residual[part], self.variance[part])
 
-        values, scores = zip(*self._each_part(work), strict=True)
+        values, scores = zip(*self._each(work, self._parts), strict=True)
         return float(sum(values)), np.asarray(sum(scores))
 
     def information(self, weight: Array, first: int = 0) -> Array:
@@ -131,12 +133,17 @@ class Panels:
             Such as `variance` of a pass.
         """
         k, loop = self.columns.size, kernel("panel_information", self.compiled)
-        begin = first // _FOUR * _FOUR
+        begin, end = first // _FOUR * _FOUR, _fours(k)
+        # Parts by rows of the result, each as much work: nothing is added up, whatever the number of threads.
+        parts = _PARTS if self._pooled and (end - begin) * end >= _WORTH_PARTS else 1
+        edges = np.unique([_fours(int(edge)) for edge in np.sqrt(np.linspace(begin**2, end**2, parts + 1))])
+        low = np.zeros((end - begin, end), self._P.dtype)
 
-        def work(part: slice) -> Any:
-            return loop(self._P[part, : _fours(k)], weight[part], begin)
+        def work(rows: tuple[int, int]) -> None:
+            low[rows[0] - begin : rows[1] - begin, : rows[1]] = loop(self._P, weight, *rows)
 
-        low = sum(self._each_part(work))[first - begin : k - begin, :k]
+        self._each(work, list(itertools.pairwise(edges.tolist())))
+        low = low[first - begin : k - begin, :k]
         square = np.tril(low[:, first:])
         return np.vstack([low[:, :first].T, square + np.tril(square, -1).T])
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,16 @@ from scipy.special import ndtri
 
 from bayeslogit import frames
 from bayeslogit._fit import as_design
-from bayeslogit._path import Points, along, useful_scales
+from bayeslogit._path import Points, along, check_moves, useful_scales
 from bayeslogit._priors import Prior
+from bayeslogit.boundary import guarded, guarded_methods
 from bayeslogit.chart import Chart
 from bayeslogit.curves import coefficient_paths
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitWarning
 from bayeslogit.facts import Facts
-from bayeslogit.multiples import Base, Multiple, unit_prior
+from bayeslogit.labels import checked_labels, column_labels, file_labels, nameable
+from bayeslogit.multiples import Base, Multiple, axis_notes, unit_prior
 from bayeslogit.predict import check_prob
 from bayeslogit.presets import as_prior
 from bayeslogit.resolved import ResolvedPrior
@@ -36,6 +39,7 @@ _SHOWN = 12
 _MOST_SCALES = 10_000
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class Path:
     """Modes of one model under multiples of its prior's scales; made by `path`.
@@ -56,6 +60,8 @@ class Path:
         The data.
     notes : tuple of str
         Everything a reader must know; they stand under every table.
+    labels : mapping of str to str
+        What columns and variables are called in tables and figures.
     """
 
     points: Points
@@ -65,6 +71,18 @@ class Path:
     facts: Facts
     design: Design
     notes: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def relabel(self, labels: Mapping[str, str]) -> Path:
+        """The same with other words for its columns or variables in tables and figures; as `Fit.relabel`."""
+        given = checked_labels(labels, nameable(self.columns, self.design.spec))
+        return replace(self, labels={**self.labels, **given})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns as tables and figures name them."""
+        found = column_labels(self.columns, self.labels)
+        return tuple(found.get(name, name) for name in self.columns)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -119,12 +137,17 @@ class Path:
         return self.coefficients.iloc[self._nearest(scale)]
 
     def _nearest(self, scale: float) -> int:
-        if not scale > 0.0:
+        try:
+            wanted = float(scale)
+        except (TypeError, ValueError, OverflowError):
+            wanted = math.nan
+        if not wanted > 0.0:
             raise ArgumentError(f"scale={scale!r}: a scale is a positive number.")
-        return int(np.argmin(np.abs(np.log(self.scales) - np.log(scale))))
+        return int(np.argmin(np.abs(np.log(self.scales) - math.log(wanted))))
 
     def prior_at(self, scale: float) -> Multiple:
         """The prior at any scale, to fit with: ``bl.fit(design, prior=path.prior_at(0.1))``."""
+        self._nearest(scale)
         return Multiple(self.prior, float(scale), self.base.kind)
 
     def conf_int(self, prob: float = 0.95) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -192,7 +215,7 @@ class Path:
         """The prior of each column at scale 1, as numbers."""
         at_one = self.base.multiple(self.resolved, 1.0)
         sd = np.sqrt(at_one.variance())
-        rows = zip(self.columns, map(float, self.base.unit), at_one.labels(), map(float, sd), strict=True)
+        rows = zip(self.names, map(float, self.base.unit), at_one.labels(), map(float, sd), strict=True)
         kind = "1 / sd of each column (n - 1)" if self.base.kind == "sd" else "1: scales are taken as they are"
         return Table(
             name="path-base",
@@ -205,7 +228,7 @@ class Path:
             ),
             rows=tuple(rows),
             header=(f"Base scale: {kind}.",),
-            notes=_axis_notes(self.resolved),
+            notes=axis_notes(self.resolved),
         )
 
     # --- figure --------------------------------------------------------------------------------------------------
@@ -224,6 +247,8 @@ class Path:
         """
         if per not in (None, "base", "unit"):
             raise ArgumentError(f"figure(per={per!r}): it is 'base' or 'unit'.")
+        if self.scales.size < 2:
+            raise ArgumentError("path.figure(): lines need two scales or more, and this path has one.")
         first = int(self.design.has_intercept)
         unit = np.ones(len(self.columns)) if per == "unit" else self.base.unit
         values = (self.points.coefficients / unit)[:, first:]
@@ -234,7 +259,7 @@ class Path:
             lower, upper = (values - spread).tolist(), (values + spread).tolist()
         standardised = self.base.kind == "sd" and per != "unit"
         return coefficient_paths(
-            self.columns[first:],
+            self.names[first:],
             self.scales.tolist(),
             values.tolist(),
             lower=lower,
@@ -263,6 +288,7 @@ class Path:
         return f"{drawn}{self.summary()._repr_html_()}"
 
 
+@guarded
 def path(
     model: str | Design,
     data: Any = None,
@@ -277,6 +303,7 @@ def path(
     missing: str = "raise",
     tol: float = 1e-4,
     max_iter: int = 200,
+    labels: Mapping[str, str] | None = None,
 ) -> Path:
     """The modes of a model along an axis of prior scales: each search starts where the last one ended.
 
@@ -301,6 +328,8 @@ def path(
         Largest violation of the optimality condition at any scale, in posterior sds.
     max_iter : int
         Most steps at each scale.
+    labels : mapping of str to str, optional
+        What columns or variables are called in tables and figures.
 
     Returns
     -------
@@ -327,10 +356,11 @@ def path(
         raise ArgumentError(f"path(tol={tol!r}): the largest violation, in posterior sds, must lie between 0 and 1.")
     given = as_prior(unit_prior(prior))
     resolved = given.resolve(design)
+    check_moves(resolved)
     unit = Base.of(design, resolved, base)
     chosen = _scales(scales)
     axis = useful_scales(design, resolved, unit, chosen) if isinstance(chosen, int) else chosen
-    points = along(design, resolved, unit, axis, tol=float(tol), max_iter=max_iter)
+    points = along(design, resolved, unit, axis, tol=float(tol), max_iter=max_iter, held=True)
     failed = [
         f"At scale {s:.3g}: {words}"
         for s, words, good in zip(points.scales, points.messages, points.converged, strict=True)
@@ -338,8 +368,9 @@ def path(
     ]
     if failed:
         warnings.warn(failed[0], FitWarning, stacklevel=2)
-    notes = (*failed[:3], *design.notes, *resolved.notes, *_axis_notes(resolved))
-    return Path(points, given, resolved, unit, Facts.of(design), design, notes)
+    notes = (*failed[:3], *design.notes, *resolved.notes, *points.notes, *axis_notes(resolved))
+    found = Path(points, given, resolved, unit, Facts.of(design), design, notes)
+    return found.relabel({**file_labels(design), **(labels or {})})
 
 
 def _scales(scales: int | ArrayLike | None) -> int | Array:
@@ -350,20 +381,10 @@ def _scales(scales: int | ArrayLike | None) -> int | Array:
         if not 2 <= scales <= _MOST_SCALES:
             raise ArgumentError(f"path(scales={scales}): give 2 to {_MOST_SCALES:,} scales, or the scales themselves.")
         return int(scales)
-    values = np.atleast_1d(np.asarray(scales, dtype=np.float64))
+    try:
+        values = np.atleast_1d(np.asarray("" if isinstance(scales, bool) else scales, dtype=np.float64))
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentError(f"path(scales={scales!r}): a number of scales, or positive finite numbers.") from None
     if values.ndim != 1 or values.size == 0 or not (np.isfinite(values).all() and (values > 0.0).all()):
         raise ArgumentError(f"path(scales={scales!r}): a number of scales, or positive finite numbers.")
     return np.unique(values)
-
-
-def _axis_notes(resolved: ResolvedPrior) -> tuple[str, ...]:
-    """What about the axis is not plain multiplication."""
-    families = {term.family for term in resolved.terms}
-    notes = []
-    if "elastic_net" in families:
-        notes.append("Both rates of an elastic net are divided by the scale, so that l1 : l2 stays.")
-    if families & {"student_t", "cauchy"}:
-        notes.append("Under heavy tails there may be several modes: the path follows the one where it began.")
-    if any(term.proper and (term.columns == (0,) or term.where) for term in resolved.terms):
-        notes.append("The prior of the intercept is the same at every scale.")
-    return tuple(notes)

@@ -18,16 +18,19 @@ from bayeslogit.kernels import kernel
 from bayeslogit.mode import Mode, Status
 from bayeslogit.newton import POLISHED, Search, recession_of
 from bayeslogit.prior_target import Kinks
-from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor
+from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor, root_factor
 from bayeslogit.subspace import Support
 
 Array = NDArray[np.float64]
+Positions = NDArray[np.intp]
 _ARMIJO = 1e-4
 _SHORTEST = 1e-10
 # Sweeps over the coordinates, and turns of these with Newton's step on the active ones.
 _SWEEPS = 60
 _TURNS = 200
 _LEVEL = 1e4
+# How level the log density must be at the end of a whole step that it is too flat to tell from no step.
+_WOLFE = 0.9
 _PATIENCE = 12
 # Up to this many columns coordinate descent in plain Python costs less than loading a compiler.
 _FEW = 16
@@ -53,13 +56,13 @@ def proximal(search: Search, tol: float, max_iter: int) -> Mode:
             if refusal is not None:
                 return search.end(Status.NOT_POSITIVE_DEFINITE, refusal, math.inf)
             search.identified = True
-        step = _best(search, 0.01 * min(aim, here.violation)) - search.gamma
+        step = _best(search, 0.01 * min(aim, here.violation), weak) - search.gamma
         reach = float(search.reach(step)[0]) if here.violation <= tol or steps >= _PATIENCE else math.nan
         recession = recession_of(search, reach)
         if recession is not None:
             words = separated(search.target, recession)
             return search.end(Status.NO_FINITE_MODE, words, here.violation, recession=recession)
-        there = _walk(search, step, here)
+        there = _walk(search, step, here, tol)
         if there is None:
             break
         here, steps = there, steps + 1
@@ -78,8 +81,8 @@ def _judge(search: Search) -> _Judgement:
     return _Judgement(float(np.max(violated * np.where(violated > 0.0, sd, 0.0), initial=0.0)), active, factor)
 
 
-def _best(search: Search, tol: float) -> Array:
-    """Where the quadratic expansion less the kinks is largest.
+def _best(search: Search, tol: float, weak: bool) -> Array:
+    """Where the quadratic expansion less the kinks is largest; ``weak`` says that its information nearly is singular.
 
     Sweeps over coordinates find which are at their kinks; Newton's step on the others ends in one go what sweeps would
     crawl along where columns are nearly collinear or differ by orders of magnitude.
@@ -89,24 +92,28 @@ def _best(search: Search, tol: float) -> Array:
     descend = kernel("descend", compiled)
     curve = np.sqrt(np.maximum(H.diagonal(), np.finfo(np.float64).tiny))
     best: Array = search.gamma
+    root: Array | None = None
     for _ in range(_TURNS):
         best = descend(H, score - H @ (best - search.gamma), best, kinks.center, kinks.rate, tol, _SWEEPS)
         left = kinks.violation(best, score - H @ (best - search.gamma))
-        if np.max(np.abs(left) / curve, initial=0.0) <= tol:
+        done = bool(np.max(np.abs(left) / curve, initial=0.0) <= tol)
+        if done and not weak:
             break
-        ahead = _level(kinks, H, best, left, search.compiled)
-        if ahead is None:
-            continue
-        best = ahead
+        active = kinks.active(best)
+        factor = cholesky_factor(H[np.ix_(active, active)], search.compiled)
+        if factor is None and active.size:
+            # Rows whose curvature differs by orders of magnitude: those themselves, once, hold what their sum has lost.
+            root = search.target.root(search.gamma) if root is None else root
+            factor = root_factor(np.linalg.qr(root[:, active], mode="r"))
+        if factor is not None and active.size:
+            best = _level(kinks, factor, active, best, left, search.compiled)
+        if done:  # in units of single coordinates, which say little of directions that the information hardly knows
+            break
     return best
 
 
-def _level(kinks: Kinks, H: Array, x: Array, left: Array, compiled: bool) -> Array | None:
+def _level(kinks: Kinks, factor: Factor, active: Positions, x: Array, left: Array, compiled: bool) -> Array:
     """Newton's step on the quadratic among the coordinates off their kinks, as far as the first that meets its."""
-    active = kinks.active(x)
-    factor = cholesky_factor(H[np.ix_(active, active)], compiled)
-    if factor is None or active.size == 0:
-        return None
     step, away = factor.solve(left[active], compiled), x[active] - kinks.center[active]
     inward = (kinks.rate[active] > 0.0) & (away * step < 0.0)
     ends = np.full(active.size, np.inf)
@@ -119,7 +126,7 @@ def _level(kinks: Kinks, H: Array, x: Array, left: Array, compiled: bool) -> Arr
     return result
 
 
-def _walk(search: Search, step: Array, here: _Judgement) -> _Judgement | None:
+def _walk(search: Search, step: Array, here: _Judgement, tol: float) -> _Judgement | None:
     """Move along a step as far as the log density agrees with it; None if it does nowhere."""
     kinks, start, state = search.target.kinks, search.gamma, search.state
     gain = float(state.score @ step) - kinks.cost(start + step) + kinks.cost(start)
@@ -129,7 +136,9 @@ def _walk(search: Search, step: Array, here: _Judgement) -> _Judgement | None:
         gamma = start + step if length == 1.0 else start + length * step
         search.gamma, search.state = gamma, search.try_at(gamma)
         there, rise = _judge(search), search.state.log_density - state.log_density
-        level = abs(rise) <= _LEVEL * slack and there.violation < here.violation
+        nearer = there.violation < here.violation
+        flat = not nearer and length == 1.0 and here.violation > tol and _levelled(search, step, gain)
+        level = abs(rise) <= _LEVEL * slack and (nearer or flat)
         if level or (gain > 0.0 and rise >= _ARMIJO * length * gain and rise > slack):
             kind = "proximal" if length == 1.0 else f"proximal x {length:.3g}"
             search.trace.append(search.line(state.log_density, here.violation, math.nan, kind))
@@ -137,6 +146,12 @@ def _walk(search: Search, step: Array, here: _Judgement) -> _Judgement | None:
         length /= 2.0
     search.gamma, search.state = start, state
     return None
+
+
+def _levelled(search: Search, step: Array, gain: float) -> bool:
+    """Whether the log density is level at the end of a step, which violations of single coefficients may hide."""
+    left = search.target.kinks.violation(search.gamma, search.state.score)
+    return abs(float(left @ step)) <= _WOLFE * gain
 
 
 def _end(search: Search, here: _Judgement, tol: float, steps: int) -> Mode:

@@ -28,7 +28,7 @@ class Separable:
         self._parts: list[tuple[NDArray[np.intp], Density, dict[str, Array]]] = []
         for term, _ in target.prior_target.proper_terms:
             place = np.full(target.kinks.rate.size, -1, dtype=np.intp)
-            place[np.array(term.columns)] = np.arange(len(term.columns))
+            place[term.index] = np.arange(term.index.size)
             index = np.flatnonzero(place[columns] >= 0)
             given = {key: np.asarray(value)[place[columns[index]]] for key, value in term.parameters.items()}
             self._parts.append((index, term.density, given))

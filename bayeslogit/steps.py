@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 # coefficient's column on those before it, and rounding perturbs it by about 1e-16.
 WELL_CONDITIONED = 1e-7
 _COLUMNS_AT_ONCE = 512
-_LARGEST_COMPILED = 512
+_LARGEST_COMPILED = 1024
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,11 @@ class Factor:
         half = solve_triangular(self.R, np.eye(self.scale.size), check_finite=False) / self.scale[:, None]
         return own_products(half.T)
 
-    def coordinate_variances(self) -> Array:
-        """The diagonal of ``H^-1``, shape (p,): squared lengths of the rows of R^-1."""
-        result: Array = np.square(self._inverse_root).sum(axis=1) / np.square(self.scale)
+    def coordinate_variances(self, compiled: bool = False) -> Array:
+        """The diagonal of ``H^-1``, shape (p,): squared lengths of the rows of R^-1; compiled as in `solve`."""
+        if self.R.size == 0:  # every coefficient at its kink; LAPACK would print a complaint
+            return np.zeros(0)
+        result: Array = kernel("variances", compiled)(self.R) / np.square(self.scale)
         return result
 
     def variances(self, rows: Array) -> Array:

@@ -7,14 +7,12 @@ never formed. (Working sets with the optimality condition as the only screen: Ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.continuation import kink_notes
-from bayeslogit.design import Design
 from bayeslogit.mode import Iteration, Mode, Road
 from bayeslogit.newton import Search
 from bayeslogit.proximal import proximal
@@ -24,26 +22,11 @@ from bayeslogit.subspace import Support
 from bayeslogit.target import Coordinates, LogPosterior
 
 Array = NDArray[np.float64]
+Positions = NDArray[np.intp]
 # From this many columns on, unless few of them have kinks.
 MANY = 300
 _FIRST = 20
 _MOST_ROUNDS = 100
-
-
-@dataclass(frozen=True)
-class Restriction:
-    """A design of some of the columns.
-
-    Attributes
-    ----------
-    columns : array of int, ascending
-        Positions in the whole design.
-    design : Design
-        Those columns; the others enter through the offset, at their kinks.
-    """
-
-    columns: NDArray[np.intp]
-    design: Design
 
 
 def many_kinks(target: LogPosterior) -> bool:
@@ -74,16 +57,15 @@ def working_sets(
         most = max(_FIRST, needed.size)
         pulling = pulling[np.argsort(-violated[pulling])[:most]]
         needed = np.union1d(needed, pulling)
-        kept = _restrict(target, needed)
-        part = _part(target, kept)
-        search = Search(part, gamma[kept.columns], part.expand(gamma[kept.columns]), Road.WORKING_SETS)
+        part = restricted(target, needed)
+        search = Search(part, gamma[needed], part.expand(gamma[needed]), Road.WORKING_SETS)
         found = proximal(search, tol, max_iter)
         passes, informations = passes + found.n_passes + 1, informations + found.n_hessians
         trace += list(found.trace[:-1])
         gamma = kinks.center.copy()
         free = kinks.rate == 0.0
         gamma[free] = 0.0
-        gamma[kept.columns] = part.coordinates.gamma(found.beta)
+        gamma[needed] = part.coordinates.gamma(found.beta)
         slope = target.slope(gamma)
         if not found.converged:
             break
@@ -96,57 +78,55 @@ def working_sets(
         n_hessians=informations,
         trace=(*trace, found.trace[-1]),
         coordinates=target.coordinates,
-        subspace=_support(found, kept, gamma.size),
+        subspace=_support(found, needed, gamma.size),
         notes=kink_notes(kinks.active(gamma).size, gamma.size),
     )
 
 
-def _support(found: Mode, kept: Restriction, p: int) -> Support | None:
+def _support(found: Mode, kept: Positions, p: int) -> Support | None:
     if isinstance(found.subspace, Support):
-        return Support(kept.columns[found.subspace.active], p, found.subspace.prior_information)
-    return (
-        None
-        if kept.columns.size == p or found.information is None
-        else Support(kept.columns, p, np.zeros_like(found.information))
-    )
+        return Support(kept[found.subspace.active], p, found.subspace.prior_information)
+    if kept.size == p or found.information is None:
+        return None
+    return Support(kept, p, np.zeros_like(found.information))
 
 
-def _restrict(target: LogPosterior, columns: NDArray[np.intp]) -> Restriction:
+def restricted(target: LogPosterior, kept: Positions) -> LogPosterior:
+    """The log posterior of some columns, ascending; the others enter through the offset, at their kinks.
+
+    Groups that are among them must be whole.
+    """
     design, first = target.design, int(target.design.has_intercept)
-    source = design.source
+    source, center = design.source, target.coordinates.center
     assert isinstance(source, MemorySource)
-    slopes = columns[columns >= first] - first
+    slopes = kept[kept >= first] - first
     outside = np.setdiff1d(np.arange(len(design.columns) - first), slopes)
     offset = source.offset
     shifted = outside[target.kinks.center[outside + first] != 0.0]
     if shifted.size:
-        center = target.coordinates.center
         held = target.kinks.center[shifted + first]
         offset = offset + source.X.columns(shifted) @ held - (0.0 if center is None else center[shifted] @ held)
     part = MemorySource(source.X.restricted(slopes), source.y, source.trials, source.weights, offset)
-    names = tuple(design.columns[j] for j in columns)
-    return Restriction(columns, replace(design, columns=names, source=part))
+    names = tuple(design.columns[j] for j in kept)
+    at = Coordinates(None if center is None else center[slopes])
+    return LogPosterior(
+        replace(design, columns=names, source=part), _restricted_prior(target.prior, kept), at, target.pseudo
+    )
 
 
-def _part(target: LogPosterior, kept: Restriction) -> LogPosterior:
-    center, first = target.coordinates.center, int(target.design.has_intercept)
-    at = Coordinates(None if center is None else center[kept.columns[kept.columns >= first] - first])
-    return LogPosterior(kept.design, _prior(target.prior, kept.columns), at)
-
-
-def _prior(prior: ResolvedPrior, columns: Sequence[int] | NDArray[np.intp]) -> ResolvedPrior:
+def _restricted_prior(prior: ResolvedPrior, kept: Positions) -> ResolvedPrior:
     """The terms of some columns."""
-    position = {int(j): i for i, j in enumerate(columns)}
+    place = np.full(len(prior.columns), -1, dtype=np.intp)
+    place[kept] = np.arange(kept.size)
     terms: list[PriorTerm] = []
     for term in prior.terms:
-        own = [i for i, j in enumerate(term.columns) if j in position]
-        if not own:
+        own = np.flatnonzero(place[term.index] >= 0)
+        if own.size == 0:
             continue
         parameters = term.parameters
-        if len(own) < len(term.columns):
-            parameters = {key: np.asarray(value)[own] for key, value in term.parameters.items()}
-        linear = None if term.map is None else term.map[np.ix_(own, list(position))]
-        terms.append(
-            replace(term, columns=tuple(position[term.columns[i]] for i in own), parameters=parameters, map=linear)
-        )
-    return ResolvedPrior(tuple(prior.columns[j] for j in columns), tuple(terms), prior.name)
+        if own.size < term.index.size:
+            parameters = {key: np.asarray(value)[own] for key, value in parameters.items()}
+        linear = None if term.map is None else term.map[np.ix_(own, kept)]
+        columns = tuple(place[term.index[own]].tolist())
+        terms.append(replace(term, columns=columns, parameters=parameters, map=linear))
+    return replace(prior, columns=tuple(prior.columns[j] for j in kept), terms=tuple(terms))

@@ -36,7 +36,7 @@ def dense_arguments(rng: np.random.Generator, dtype: Any = np.float64) -> dict[s
     fours = np.concatenate([panels, np.zeros((8, 1, 65), panels.dtype)], axis=1)
     return {
         "panel_slope": (panels, np.where(slopes > 0, slopes, 0.0), *paneled, np.empty((8, 65)), np.empty((8, 65))),
-        "panel_information": (fours, paneled[1], 4),
+        "panel_information": (fours, paneled[1], 4, 8),
         "predict": (X, center, slopes, start),
         "score": (X, center, weight),
         "information": (X, center, weight, 1),
@@ -45,6 +45,7 @@ def dense_arguments(rng: np.random.Generator, dtype: Any = np.float64) -> dict[s
         "moments": (X, weight),
         "cholesky": (square,),
         "solve": (np.linalg.cholesky(square).T.copy(), slopes),
+        "variances": (np.linalg.cholesky(square).T.copy(),),
         "descend": (square, 10 * slopes, center, np.round(center), np.full(K, 30.0), 1e-13, 10_000),
         "descend_groups": _blocks(square, slopes, center),
         "group_rows": (np.round(X).view(f"u{X.itemsize}"), np.zeros(N, np.uint64), successes, failures, N),

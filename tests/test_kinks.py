@@ -324,3 +324,16 @@ def test_one_kink_among_nearly_collinear_columns_is_not_crawled_along(rng):
     y = rng.integers(0, 2, 2000)
     fit = bl.fit(bl.Design.from_arrays(X, y), prior=bl.priors(default=bl.Normal(30), terms={"x1": bl.Laplace(1)}))
     assert fit.converged and fit.mode.n_hessians < 20
+
+
+def test_separated_columns_of_ten_millions_reach_their_kinked_mode():
+    """Sweeps that end in units of single coordinates stopped 4e-6 sd short where rows' curvatures differ by 1e10."""
+    rng = np.random.default_rng(10064)
+    rng.integers(8, 120), rng.integers(1, 9), rng.uniform(size=10)
+    rows, _ = rng.standard_normal((33, 8)), rng.random()
+    y = (rng.random(33) < 1 / (1 + np.exp(-(rows - rows.mean(axis=0)) @ rng.normal(size=8)))).astype(float)
+    y[:2] = [0.0, 1.0]
+    prior = bl.priors(default=bl.Normal(1.0), intercept=bl.Normal(3.0), terms={"x1": bl.Laplace(22.6)})
+    made = target(np.round(rows, 2) * 1.669e7, y, prior)
+    mode = find_mode(made)
+    assert mode.converged and mode.decrement < 1e-7 and condition(made, mode) < 1e-6

@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bayeslogit as bl
-from bayeslogit import chords
+from bayeslogit import chords, panels
 from bayeslogit.cli import run
+from bayeslogit.kernels import kernel
 from bayeslogit.multiples import MULTIPLIED, Base, Multiple
 from bayeslogit.resolved import PriorTerm
+from bayeslogit.target import LogPosterior
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "glmnet_pima.json").read_text())
 TIGHT = 1e-10
@@ -124,6 +126,86 @@ def test_many_columns_with_few_rows_and_all_the_machinery(monkeypatch):
     monkeypatch.setattr(chords.Chords, "fit", lambda *_, **__: None)
     again = bl.path(design, prior=bl.Laplace, scales=path.scales[[5, 10]], tol=1e-8)
     np.testing.assert_allclose(again.coefficients, path.coefficients.iloc[[5, 10]], atol=1e-7)
+
+
+def test_single_precision_panels_keep_the_promise_on_every_column():
+    X, y = data(30, 2500, 120, true=20)
+    path = bl.path(bl.Design.from_arrays(X, y), prior=bl.Laplace, base="raw", scales=np.geomspace(0.002, 2.0, 40))
+    zeros = (path.coefficients == 0).sum(axis=1).to_numpy()
+    assert zeros[0] > 90 and zeros[-1] < 20
+    for scale, beta in zip(path.scales, path.points.coefficients, strict=True):
+        assert violation(X, y, beta, np.full(120, 1.0 / scale)) < 1e-4
+
+
+@pytest.mark.parametrize(("single", "tolerance"), [(False, 1e-11), (True, 2e-6)])
+def test_panels_are_the_columns_of_the_design(single, tolerance):
+    X, y = data(31, 2500, 150)
+    target = LogPosterior.of(bl.Design.from_arrays(X, y), bl.Laplace(1.0).resolve(bl.Design.from_arrays(X, y)))
+    held = panels.Panels(target, single=single)
+    picked = np.array([0, 7, 3, 150, *range(20, 117)])
+    for part in (picked[:1], picked[1:4], picked[4:]):
+        held.add(part)
+    assert held.compiled and held.columns.tolist() == picked.tolist()
+    rows = np.column_stack([np.ones(len(y)), X - X.mean(axis=0)])
+    gamma = np.where(np.arange(picked.size) % 3 == 0, 0.0, 0.02)
+    eta = rows[:, picked] @ gamma
+    mu = 0.5 * (1 + np.tanh(eta / 2))
+    value, score = held.slope(gamma)
+    assert value == pytest.approx(float(np.sum(y * eta - np.logaddexp(0, eta))), rel=tolerance)
+    size = np.sqrt(2500.0)
+    np.testing.assert_allclose(score / size, rows[:, picked].T @ (y - mu) / size, atol=tolerance)
+    np.testing.assert_allclose(held.score_of_all() / size, rows.T @ (y - mu) / size, atol=tolerance)
+    H = (rows.T * (mu * (1 - mu))) @ rows[:, picked]
+    for first in (0, 3, 60):
+        found = held.information(held.variance, first)
+        np.testing.assert_allclose(found, H[picked, first:], atol=tolerance * H.max())
+
+
+def test_sweeps_that_crawl_are_looked_ahead_of():
+    k, rng = 60, np.random.default_rng(1)
+    Q = np.linalg.qr(rng.standard_normal((k, k)))[0]
+    H = (Q * np.geomspace(3e-4, 1.0, k)) @ Q.T
+    score, rate, zero = H @ np.where(np.arange(k) < 20, rng.standard_normal(k), 0.0), np.full(k, 1e-3), np.zeros(k)
+    found = kernel("descend", True)(H, score, zero, zero, rate, 1e-13, 1000)
+    left = score - H @ found
+    away = found != 0
+    assert 20 < away.sum() < k
+    assert np.all(np.abs(left) < 1e-3 + 1e-12)
+    np.testing.assert_allclose(left[away], 1e-3 * np.sign(found[away]), atol=1e-11)
+    plain = kernel("descend", False)(H, score, zero, zero, rate, 1e-13, 1000)
+    assert np.abs(plain - found).max() > 1e-3
+
+
+def test_a_prior_for_each_column_is_the_prior_of_all():
+    X, y = data(32, 80, 12)
+    design = bl.Design.from_arrays(X, y)
+    for family in (bl.Laplace(0.2), bl.StudentT(3, 0.5)):
+        each = bl.priors(default=bl.Normal(1.0), terms=dict.fromkeys(design.columns[1:], family))
+        one, other = bl.fit(design, prior=each), bl.fit(design, prior=family)
+        np.testing.assert_allclose(one.params, other.params, atol=1e-8)
+        assert one.mode.log_density == pytest.approx(other.mode.log_density, abs=1e-10)
+
+
+def test_separation_is_said_and_the_intercept_only_where_there_is_one():
+    X, y = data(33, 60, 3)
+    y = (X[:, 0] > np.median(X[:, 0])).astype(float)
+    for prior in (bl.Laplace, bl.Normal):
+        path = bl.path(bl.Design.from_arrays(X, y), prior=prior, scales=6)
+        assert path.converged
+        assert any("every estimate is finite only because of the prior" in note for note in path.notes)
+    X, y = data(33, 60, 3)
+    path = bl.path(bl.Design.from_arrays(X, y), scales=6)
+    assert not path.notes
+    bare = bl.path(bl.Design.from_arrays(X, y, intercept=False), scales=6)
+    assert not bare.notes
+    kept = bl.path(bl.Design.from_arrays(X, y), prior=bl.priors(default=bl.Laplace(1.0), intercept=bl.Normal(1.0)))
+    assert kept.notes == ("The prior of the intercept is the same at every scale.",)
+    with pytest.raises(bl.ArgumentError, match="this model has no slopes"):
+        bl.path("y ~ 1", pd.DataFrame({"y": y}), scales=[0.1, 1.0])
+    with pytest.raises(bl.ArgumentError, match="two scales or more"):
+        bl.path(bl.Design.from_arrays(X, y), scales=[0.1]).figure()
+    with pytest.raises(bl.ArgumentError, match="a scale is a positive number"):
+        path.at("wide")  # type: ignore[arg-type]
 
 
 def test_a_wide_normal_path_is_its_fits():
@@ -327,6 +409,10 @@ def test_heavy_tails_follow_one_mode_and_say_so():
         ({"scales": 1}, bl.ArgumentError, "give 2 to 10,000 scales"),
         ({"scales": [0.1, -1.0]}, bl.ArgumentError, "positive finite numbers"),
         ({"scales": []}, bl.ArgumentError, "positive finite numbers"),
+        ({"scales": "wide"}, bl.ArgumentError, "positive finite numbers"),
+        ({"scales": True}, bl.ArgumentError, "positive finite numbers"),
+        ({"prior": bl.Flat}, bl.ArgumentError, "no term of this prior has a scale"),
+        ({"prior": bl.Jeffreys, "scales": [0.1, 1.0]}, bl.ArgumentError, "no term of this prior has a scale"),
         ({"base": "z"}, bl.ArgumentError, "base='z'"),
         ({"tol": 0}, bl.ArgumentError, r"path\(tol=0\)"),
         ({"data": [1]}, bl.ArgumentError, r"path\(design, ...\): data belong"),

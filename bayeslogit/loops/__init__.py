@@ -18,6 +18,7 @@ LOOPS: dict[str, Loop] = {
     "moments": dense.moments,
     "cholesky": algebra.cholesky,
     "solve": algebra.solve,
+    "variances": algebra.variances,
     "descend": descent.descend,
     "descend_groups": groups.descend_groups,
     "panel_slope": panels.panel_slope,

@@ -38,7 +38,8 @@ def panel_slope(
     gamma : array, shape (columns,)
     successes, failures, offset, residual, variance : arrays, shape (blocks, rows)
     """
-    blocks, k, rows = P.shape
+    blocks, _, rows = P.shape
+    k = gamma.size
     value, score = 0.0, np.zeros(k)
     work, eta = np.empty((_TERMS, rows)), np.empty(rows)
     used = np.flatnonzero(gamma)
@@ -85,27 +86,27 @@ def panel_slope(
 
 
 @jit(SUMS)
-def panel_information(P: Values, weight: Array, first: int) -> Array:
-    """``sum_i weight_i z_i z_i'`` over the rows of some blocks: rows ``first`` on, up to the diagonal, of the matrix.
+def panel_information(P: Values, weight: Array, first: int, last: int) -> Values:
+    """``sum_i weight_i z_i z_i'``: its rows ``first .. last``, up to the diagonal, in the precision of the panels.
 
     Parameters
     ----------
     P : array, shape (blocks, columns, rows)
-        Columns in fours.
+        Zero in columns from the last that counts up to the next multiple of four.
     weight : array, shape (blocks, rows)
-    first : int
-        A multiple of four.
+    first, last : int
+        Multiples of four.
 
     Returns
     -------
-    array, shape (columns - first, columns)
+    array, shape (last - first, last)
     """
-    blocks, k, rows = P.shape
-    H, Q = np.zeros((k - first, k)), np.empty((4, rows), P.dtype)
+    blocks, _, rows = P.shape
+    H, Q = np.zeros((last - first, last), P.dtype), np.empty((4, rows), P.dtype)
     zero = P.dtype.type(0.0)  # a sum over one block keeps the precision of the panels
     for n in range(blocks):
         block, w = P[n], weight[n]
-        for a in range(first, k, 4):
+        for a in range(first, last, 4):
             for t in range(4):
                 for i in range(rows):
                     Q[t, i] = w[i] * block[a + t, i]
