@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bayeslogit.existence import not_identified, separated
 from bayeslogit.mode import Iteration, Mode, Road, Status, Whole
 from bayeslogit.recession import Recession, recession_direction
+from bayeslogit.sources.spread import Spread
 from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor, root_factor
 from bayeslogit.subspace import Support
 from bayeslogit.target import Expansion, LogPosterior
@@ -65,6 +66,11 @@ class Search:
     @property
     def compiled(self) -> bool:
         return self.target.design.source.compiled
+
+    @property
+    def polished(self) -> float:
+        """What a last step aims at; less over streams and clusters, which draw other samples than memory does."""
+        return 0.01 * POLISHED if isinstance(self.target.design.source, Spread) else POLISHED
 
     def factor(self) -> Factor | None:
         """Of the information here; by QR of the rows when Cholesky would lose digits."""
@@ -268,7 +274,7 @@ def _at_rounding_floor(newtons: list[float], decrement: float, search: Search, d
 
 def _converged(search: Search, factor: Factor, direction: Array, decrement: float, reach: float) -> Mode:
     """The end of a search that has arrived, after one more step if that is worth it: it needs no new information."""
-    if decrement > POLISHED:
+    if decrement > search.polished:
         there = search.target.slope(search.gamma + direction)
         search.passes += 1
         left = math.sqrt(max(float(factor.solve(there.score) @ there.score), 0.0))
@@ -299,6 +305,12 @@ def _end(
             "The data may be nearly separated or nearly collinear; "
             "give the terms a proper prior, rescale, or raise max_iter."
         )
+        if decrement <= tol:
+            message = (
+                f"Not converged: after {steps} steps the log posterior is level to rounding, and rows still move: the "
+                "estimates are not determined. The data may be separated to within rounding; give the terms a proper "
+                "prior, or a narrower one, or rescale."
+            )
     if factor is not None and status is Status.CONVERGED and factor.smallest_pivot < 1e-10:
         notes.append(
             "The columns are nearly collinear "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from bayeslogit.multimodal import examined, needs_examining
 from bayeslogit.newton import POLISHED, SETTLED, Search, newton
 from bayeslogit.proximal import proximal
 from bayeslogit.quasi_newton import Climb, climb
+from bayeslogit.sources.spread import Spread
 from bayeslogit.steps import WELL_CONDITIONED, Factor, cholesky_factor
 from bayeslogit.subsample import Start, sample_size, sample_start
 from bayeslogit.target import Expansion, LogPosterior
@@ -64,7 +64,7 @@ def choose_road(target: LogPosterior, covariance: bool = True) -> Road:
         return Road.WIDE
     if target.design.source.stored < _LARGE:
         return Road.NEWTON
-    if p >= _COSTLY_INFORMATION:
+    if p >= _COSTLY_INFORMATION and not isinstance(target.design.source, Spread):
         return Road.ONE_INFORMATION if covariance else Road.GRADIENTS
     return Road.SAMPLE_THEN_NEWTON if _LARGEST_SHARE * sample_size(n, p) <= n else Road.NEWTON
 
@@ -141,7 +141,8 @@ def _not_lifted(decrement: float, tol: float) -> str:
 
 
 def _between(value: object, low: float, high: float) -> bool:
-    return isinstance(value, Real) and bool(low < float(value) < high)
+    # A whole number too large for a float can still be compared.
+    return isinstance(value, int | float | np.integer | np.floating) and bool(low < value < high)
 
 
 def _null_model(target: LogPosterior) -> Array:
@@ -205,6 +206,10 @@ def _walk(target: LogPosterior, gamma: Array, road: Road, tol: float, max_iter: 
     start = _start(target, gamma)
     if start is None:
         return newton(_search(target, gamma, road), tol, max_iter)
+    if isinstance(target.design.source, Spread):
+        # Reading costs more than informations do: Newton's steps need the fewest passes.
+        search = Search(target, start.gamma, target.expand(start.gamma), road, 2, 1, start.rows)
+        return newton(search, tol, max_iter)
     enough = _WITHIN if road is Road.SAMPLE_THEN_NEWTON else 0.3 * tol
     near = climb(target, start.gamma, target.slope(start.gamma), start.metric, enough=enough, most=_MOST_GRADIENTS)
     informations = int(start.rows == 0)

@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from bayeslogit.design import Design
 from bayeslogit.sources.matrix import stack
 from bayeslogit.sources.memory import Block, MemorySource
+from bayeslogit.sources.spread import Spread, coins
 from bayeslogit.steps import Factor, cholesky_factor
 from bayeslogit.target import Expansion, LogPosterior
 
 Array = NDArray[np.float64]
 _SEED = 20_071
 _MOST_STEPS = 12
+# Numbers of a sample from rows that are not in memory (64 MB).
+_MOST_DRAWN = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,19 @@ def sample_size(n: int, p: int) -> int:
     return max(60 * p, n // 64)
 
 
+def _stratified(design: Design, rows: int) -> Design:
+    return _subset(design, *_strata(design, rows))
+
+
 def sample_start(target: LogPosterior, gamma: Array, rows: int) -> Start | None:
     """The mode of about ``rows`` random rows, looked for from ``gamma``; None if their information is singular."""
-    picked, scale = _strata(target.design, rows)
-    design = _subset(target.design, picked, scale)
+    spread = isinstance(target.design.source, Spread)
+    design = (_drawn if spread else _stratified)(target.design, rows)
+    picked = design.source.n_rows
     part = replace(target, design=design, at=target.coordinates)
     missing = _missing(target.design, design)
     # The sample's mode is about sqrt(p n / rows) sds from that of all rows; a tenth of it is near enough.
-    enough = 0.1 * math.sqrt(gamma.size * target.design.n_rows / picked.size)
+    enough = 0.1 * math.sqrt(gamma.size * target.design.n_rows / picked)
     state = part.expand(gamma)
     factor = None
     for _ in range(_MOST_STEPS):
@@ -62,7 +70,7 @@ def sample_start(target: LogPosterior, gamma: Array, rows: int) -> Start | None:
         if moved is None:
             break
         gamma, state = moved
-    return None if factor is None else Start(gamma, factor, picked.size)
+    return None if factor is None else Start(gamma, factor, picked)
 
 
 def _step(part: LogPosterior, gamma: Array, direction: Array, state: Expansion) -> tuple[Array, Expansion] | None:
@@ -113,7 +121,10 @@ def _pick(block: Block, positions: NDArray[np.int64]) -> _Picked:
 
 
 def _subset(design: Design, positions: NDArray[np.int64], scale: Array) -> Design:
-    blocks = design.reduce(_pick, positions).blocks
+    return _stacked(design, design.reduce(_pick, positions).blocks, scale)
+
+
+def _stacked(design: Design, blocks: tuple[Block, ...], scale: Array) -> Design:
     y, trials, weights, offset = (
         np.concatenate([getattr(block, key) for block in blocks]) for key in ("y", "trials", "weights", "offset")
     )
@@ -121,6 +132,44 @@ def _subset(design: Design, positions: NDArray[np.int64], scale: Array) -> Desig
         stack([block.X for block in blocks]), y, trials, weights * scale, offset, loops=design.source.compiled
     )
     return replace(design, source=source)
+
+
+# --- rows that are not in memory ----------------------------------------------------------------------------------
+
+
+def _drawn(design: Design, rows: int) -> Design:
+    """About so many rows, each by the toss of a coin that depends on its position alone: one pass, in any order."""
+    share = min(max(design.n_events / design.nobs, 0.0), 1.0)
+    most = max(1, min(rows, _MOST_DRAWN // len(design.columns)))
+    smaller = min(share, 1.0 - share, 0.5)
+    few = min(1.0, 0.5 * most / max(smaller * design.n_rows, 1.0))
+    many = min(1.0, (most - few * smaller * design.n_rows) / ((1.0 - smaller) * design.n_rows))
+    rates = (few, many) if share <= 0.5 else (many, few)
+    drawn = design.reduce(_draw, *rates)
+    blocks, (events, others) = drawn.blocks, drawn.members
+    happened = np.concatenate([block.y > 0.0 for block in blocks]) if blocks else np.zeros(0, dtype=bool)
+    scale = np.where(happened, events / max(happened.sum(), 1), others / max((~happened).sum(), 1))
+    return _stacked(design, blocks, scale)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Rows drawn from some blocks, and how many with and without an event there were; two of them add."""
+
+    blocks: tuple[Block, ...]
+    members: Array
+
+    def __add__(self, other: _Drawn) -> _Drawn:
+        return _Drawn(self.blocks + other.blocks, self.members + other.members)
+
+
+def _draw(block: Block, of_events: float, of_others: float) -> _Drawn:
+    used, happened = block.weights > 0.0, block.y > 0.0
+    coin = coins(block)
+    rows = np.flatnonzero(used & (coin < np.where(happened, of_events, of_others)))
+    members = np.array([np.sum(used & happened), np.sum(used & ~happened)], dtype=np.float64)
+    own = Block(block.X.take(rows), block.y[rows], block.trials[rows], block.weights[rows], block.offset[rows])
+    return _Drawn((own,), members)
 
 
 def _missing(whole: Design, part: Design) -> Array:

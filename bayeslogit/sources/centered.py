@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.sources.memory import Block, MemorySource
+from bayeslogit.sources.spread import Changed, Spread
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,16 @@ class Source(Protocol):
     @property
     def compiled(self) -> bool: ...
     def blocks(self) -> Iterator[Block]: ...
+
+
+def centered(source: Source, center: Array | None) -> Source:
+    """The blocks of a source, centred where they are worked on."""
+    return Changed(source, centered_block, (center,)) if isinstance(source, Spread) else CenteredSource(source, center)
+
+
+def centered_block(block: Block, center: Array | None) -> Block:
+    """The same rows in columns from which ``center`` is taken."""
+    return replace(block, X=block.X.centered(center))
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class CenteredSource:
         return isinstance(self.inner, MemorySource) and not self.compiled
 
     def _centered(self) -> Iterable[Block]:
-        return (replace(block, X=block.X.centered(self.center)) for block in self.inner.blocks())
+        return (centered_block(block, self.center) for block in self.inner.blocks())
 
     @cached_property
     def _kept(self) -> tuple[Block, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bayeslogit.sources.centered import Source
 from bayeslogit.sources.memory import Block, MemorySource
+from bayeslogit.sources.spread import Changed, Spread
 
 
 def with_pseudo_counts(source: Source, extra: float) -> Source:
@@ -14,7 +15,14 @@ def with_pseudo_counts(source: Source, extra: float) -> Source:
     if isinstance(source, MemorySource):
         more = extra * source.trials
         return replace(source, y=source.y + more, trials=source.trials + 2.0 * more)
+    if isinstance(source, Spread):
+        return Changed(source, _with_more, (extra,))
     return PseudoSource(source, extra)
+
+
+def _with_more(block: Block, extra: float) -> Block:
+    more = extra * block.trials
+    return replace(block, y=block.y + more, trials=block.trials + 2.0 * more, counted=None)
 
 
 @dataclass(frozen=True)
@@ -38,5 +46,4 @@ class PseudoSource:
 
     def blocks(self) -> Iterator[Block]:
         for block in self.inner.blocks():
-            more = self.extra * block.trials
-            yield replace(block, y=block.y + more, trials=block.trials + 2.0 * more, counted=None)
+            yield _with_more(block, self.extra)
