@@ -273,8 +273,10 @@ def test_arguments_that_make_no_chains(lasso_fit):
 
 def test_a_sampler_that_is_not_installed_is_named(lasso_fit, monkeypatch):
     monkeypatch.setattr(nuts_sampling, "find_spec", lambda name: None)
-    with pytest.raises(ArgumentError, match="sampler='nutpie' is not installed"):
+    with pytest.raises(ArgumentError, match=r"sampler='nutpie' is not installed.*pip install 'bayeslogit\[nutpie\]'"):
         lasso_fit.sample("nuts", sampler="nutpie")
+    with pytest.raises(ArgumentError, match=r"sampler='numpyro' is not installed.*pip install 'bayeslogit\[numpyro\]'"):
+        bl.sample(lasso_fit.design, prior=bl.Hierarchical(1.0), method="nuts", sampler="numpyro")
 
 
 def test_no_mode_no_draws():

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit._priors import Prior
+from bayeslogit.boundary import guarded
 from bayeslogit.design import Design
 from bayeslogit.errors import PriorError
+from bayeslogit.posterior.nuts_scales import open_variable
 from bayeslogit.presets import as_prior
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 
@@ -53,6 +55,7 @@ def half_log_information(rows: Any, count: Any, eta: Any) -> Any:
     return pt.log(root.diagonal()).sum()
 
 
+@guarded
 def to_pymc(design: Design, prior: Prior | str | None) -> pymc.Model:
     """The posterior of ``design`` under ``prior`` as a PyMC model.
 
@@ -157,6 +160,8 @@ def _variable(term: PriorTerm, name: str, *, dims: str | None = None, scalar: bo
     """One PyMC variable for a prior term; a flat one and a potential for a family that PyMC does not have."""
     import pymc as pm
 
+    if term.open:
+        return open_variable(term, name, dims=dims)
     shape: dict[str, Any] = {"dims": dims} if dims is not None else {} if scalar else {"shape": len(term.columns)}
     parameters = {key: (float(value[0]) if scalar else value) for key, value in term.parameters.items()}
     kind, named = distribution(term.family, parameters)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.posterior.rung import CHECKED_QUANTILES, Moments
+from bayeslogit.posterior.rung import CHECKED_QUANTILES, Estimator, Moments
 
 Array = NDArray[np.float64]
 # Vehtari, Gelman, Simpson, Carpenter and Buerkner (2021): mixed below the first, and nothing to rely on above the
@@ -22,8 +22,8 @@ _LEAST_ESS = 100.0
 
 
 @dataclass(frozen=True, eq=False)
-class Chains:
-    """Draws chain by chain, in the user's columns; an `Estimator`.
+class Chains(Estimator):
+    """Draws chain by chain, in the user's columns.
 
     Attributes
     ----------

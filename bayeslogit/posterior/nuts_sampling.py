@@ -23,11 +23,13 @@ from bayeslogit.target import LogPosterior
 
 Array = NDArray[np.float64]
 SAMPLERS = ("pymc", "nutpie", "numpyro", "blackjax")
+# Those that come with an extra of ours.
+_EXTRAS = frozenset({"nutpie", "numpyro"})
 # Draws done, draws in all.
 Progress = Callable[[int, int], None]
 _PROGRESS_EVERY = 50
 # PyMC's name of a statistic -> ArviZ's.
-_STATISTICS = {
+STATISTICS = {
     "model_logp": "lp",
     "diverging": "diverging",
     "energy": "energy",
@@ -81,42 +83,77 @@ def sample_nuts(
     ArgumentError
         If the sampler is unknown or not installed, or the counts make no chains.
     """
-    if sampler not in SAMPLERS:
-        raise ArgumentError(f"sampler={sampler!r}: NUTS comes from one of {', '.join(SAMPLERS)}.")
-    if find_spec(sampler) is None:
-        raise ArgumentError(f"sampler={sampler!r} is not installed. Install it, or use sampler='pymc'.")
-    if chains < 2 or draws < 4 * chains:
-        raise ArgumentError(f"draws={draws}, chains={chains}: at least 2 chains of 4 draws each are needed.")
+    check_chains(sampler, draws, chains, tune, accept)
     began = time.perf_counter()
     generator = np.random.default_rng(rng)
     ground = Ground.of(target)
     whitened = WhitenedTarget.at(ground, mode)
     each = -(-draws // chains)
     if sampler == "pymc":
-        z, statistics = _with_pymc(whitened, each, chains, tune, accept, generator, progress)
+        z, statistics, warming = _with_pymc(whitened, each, chains, tune, accept, generator, progress)
     else:
+        warming = 0
         z, statistics = _with_another(sampler, whitened, each, chains, tune, accept, generator)
     values = ground.lift(whitened.theta(z.reshape(-1, z.shape[2])), generator)
     made = Chains(values.reshape(*z.shape[:2], -1), statistics)
-    evaluations = int(np.sum(statistics.get("n_steps", np.nan)))
+    evaluations = warming + int(np.sum(statistics.get("n_steps", 0)))
     log_evidence, error = math.nan, math.nan
     if evidence and not target.prior.whole:
         log_evidence, error, more = _evidence(whitened, Chains(z), generator)
         evaluations += more
-    return _rung(target, made, draws, (log_evidence, error), evaluations, time.perf_counter() - began)
+    columns, seconds = tuple(target.prior.columns), time.perf_counter() - began
+    notes = ("No log evidence: the prior of the whole model is not normalised.",) if target.prior.whole else ()
+    return chain_rung(columns, made, draws, (log_evidence, error), evaluations, seconds, notes)
 
 
-def _rung(
-    target: LogPosterior, made: Chains, draws: int, evidence: tuple[float, float], evaluations: int, seconds: float
+def check_chains(sampler: str, draws: int, chains: int, tune: int, accept: float) -> None:
+    """Refuse what makes no chains.
+
+    Raises
+    ------
+    ArgumentError
+        If the sampler is unknown or not installed, or a number cannot be right.
+    """
+    if sampler not in SAMPLERS:
+        raise ArgumentError(f"sampler={sampler!r}: NUTS comes from one of {', '.join(SAMPLERS)}.")
+    if find_spec(sampler) is None:
+        package = f"bayeslogit[{sampler}]" if sampler in _EXTRAS else sampler
+        raise ArgumentError(
+            f"sampler={sampler!r} is not installed. Install it (pip install '{package}'), or use sampler='pymc'."
+        )
+    if chains < 2 or draws < 4 * chains:
+        raise ArgumentError(f"draws={draws}, chains={chains}: at least 2 chains of 4 draws each are needed.")
+    if tune < 0 or not 0.0 < accept < 1.0:
+        raise ArgumentError(f"tune={tune}, target_accept={accept}: a number of steps, and a rate between 0 and 1.")
+
+
+def chain_rung(
+    columns: tuple[str, ...],
+    made: Chains,
+    draws: int,
+    evidence: tuple[float, float],
+    evaluations: int,
+    seconds: float,
+    notes: tuple[str, ...] = (),
+    beside: tuple[tuple[str, ...], Chains] | None = None,
 ) -> Rung:
-    columns = tuple(target.prior.columns)
+    """What chains say of the coefficients, and whether they can be believed.
+
+    Parameters
+    ----------
+    beside : tuple, optional
+        Names and chains of other unknowns that were drawn along: they have to have mixed as well.
+    """
     ess = made.ess()
     moments, checks = checks_of(columns, made)
     failed, doubts = made.troubles(columns, ess)
+    if beside is not None:
+        more = Chains(beside[1].draws).troubles(beside[0], beside[1].ess())
+        failed, doubts = failed + more[0], doubts + more[1]
     level, found = verdict(checks, *evidence, failed)
     if doubts and level == "certified":
         level = "approximate"
-    r_hat = float(np.max(made.r_hat()))
+    r_hat = float(np.max(np.concatenate([each.r_hat() for each in ([made] if beside is None else [made, beside[1]])])))
     healthy = f"R-hat at most {r_hat:.3f}, effective sample size at least {ess.min():,.0f}, no divergences"
     reasons = (*found, *doubts) if failed or doubts else (healthy, *found)
     return Rung(
@@ -138,7 +175,7 @@ def _rung(
         seconds=seconds,
         level=level,
         reasons=reasons,
-        notes=("No log evidence: the prior of the whole model is not normalised.",) if target.prior.whole else (),
+        notes=notes,
         estimator=made,
     )
 
@@ -163,11 +200,12 @@ def _with_pymc(
     accept: float,
     rng: np.random.Generator,
     progress: Progress | None,
-) -> tuple[Array, dict[str, Array]]:
+) -> tuple[Array, dict[str, Array], int]:
     """Chain after chain with PyMC's NUTS step, whose compiled density is kept from one call to the next."""
     machine = compiled(whitened, accept)
     z = np.empty((chains, draws, whitened.size))
-    statistics = {name: np.empty((chains, draws)) for name in _STATISTICS.values()}
+    statistics = {name: np.empty((chains, draws)) for name in STATISTICS.values()}
+    warming = 0
     with machine.lock:
         machine.fill(whitened.data())
         for chain, (own, start) in enumerate(zip(rng.spawn(chains), rng.spawn(chains), strict=True)):
@@ -176,23 +214,26 @@ def _with_pymc(
                 if progress is not None and done % _PROGRESS_EVERY == 0:
                     progress(chain * (tune + draws) + done, chains * (tune + draws))
 
-            found = _one_chain(machine, start.standard_normal(z.shape[2]), own, draws, tune, report)
+            found = one_chain(machine, start.standard_normal(z.shape[2]), own, draws, tune, report)
             z[chain] = found[0]
             for name, values in found[1].items():
                 statistics[name][chain] = values
+            warming += found[2]
     statistics["diverging"] = statistics["diverging"].astype(bool)
-    return z, statistics
+    return z, statistics, warming
 
 
-def _one_chain(
+def one_chain(
     machine: Compiled, start: Array, rng: np.random.Generator, draws: int, tune: int, report: Callable[[int], None]
-) -> tuple[Array, dict[str, Array]]:
+) -> tuple[Array, dict[str, Array], int]:
+    """Draws of z after the warm-up, shape (draws, k), what the sampler said of each, and gradients of the warm-up."""
     step = machine.step
     step.reset_tuning()
     step.setup_chain(rng, tune, draws)
     point: Mapping[str, Any] = {"z": start}
     z = np.empty((draws, start.size))
-    statistics = {name: np.empty(draws) for name in _STATISTICS.values()}
+    statistics = {name: np.empty(draws) for name in STATISTICS.values()}
+    warming = 0
     for done in range(-tune, draws):
         if done == 0:
             step.stop_tuning()
@@ -200,9 +241,11 @@ def _one_chain(
         report(done + tune + 1)
         if done >= 0:
             z[done] = point["z"]
-            for theirs, ours in _STATISTICS.items():
+            for theirs, ours in STATISTICS.items():
                 statistics[ours][done] = found[theirs]
-    return z, statistics
+        else:
+            warming += int(found["tree_size"])
+    return z, statistics, warming
 
 
 def _with_another(
@@ -215,11 +258,19 @@ def _with_another(
     rng: np.random.Generator,
 ) -> tuple[Array, dict[str, Array]]:
     """The same model in another sampler's hands."""
+    model = build(whitened.families, whitened.data(), whitened.size)
+    tree = by_another(sampler, model, draws, chains, tune, accept, rng)
+    return np.asarray(tree["posterior"]["z"], dtype=np.float64), statistics_of(tree)
+
+
+def by_another(
+    sampler: str, model: Any, draws: int, chains: int, tune: int, accept: float, rng: np.random.Generator
+) -> Any:
+    """A PyMC model in the hands of a sampler that PyMC knows: a DataTree."""
     import pymc as pm
 
-    model = build(whitened.families, whitened.data(), whitened.size)
     with model:
-        tree = pm.sample(
+        return pm.sample(
             draws=draws,
             tune=tune,
             chains=chains,
@@ -230,6 +281,9 @@ def _with_another(
             compute_convergence_checks=False,
             quiet=True,
         )
+
+
+def statistics_of(tree: Any) -> dict[str, Array]:
+    """What a sampler said of each draw, by the names that it shares with PyMC."""
     statistics = {name: np.asarray(tree["sample_stats"][name]) for name in tree["sample_stats"].data_vars}
-    kept = {name: statistics[name] for name in _STATISTICS.values() if name in statistics}
-    return np.asarray(tree["posterior"]["z"], dtype=np.float64), kept
+    return {name: statistics[name] for name in STATISTICS.values() if name in statistics}
