@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from bayeslogit import quantities
 from bayeslogit.arrays import ArraySpec
+from bayeslogit.boundary import guarded
 from bayeslogit.data import to_pandas
 from bayeslogit.design import Design
+from bayeslogit.draw_arguments import meant
 from bayeslogit.draws import Draws
 from bayeslogit.errors import ArgumentError
+from bayeslogit.far_out import moments_of
 from bayeslogit.formula import FormulaSpec
 from bayeslogit.marginal import Move
 from bayeslogit.results import Fit
@@ -28,8 +31,10 @@ KINDS = ("ame", "difference", "ratio")
 # Step of a slope, in sds of the variable: its square is the relative error of the derivative of a curved term.
 _STEP = 1e-4
 _DRAWS = 4000
+_NONE = np.full(1, np.nan)
 
 
+@guarded
 def effects(
     fit: Fit | Draws,
     column: str,
@@ -82,13 +87,16 @@ def effects(
     >>> round(table.column("mean")[0], 2)
     -0.21
     """
+    if at is not None and not isinstance(at, Mapping):
+        raise ArgumentError(f"effects(at={at!r}): give a value for each variable that is held, such as {{'age': 40}}.")
     if kind not in KINDS:
         raise ArgumentError(f"effects(kind={kind!r}): it is one of {', '.join(map(repr, KINDS))}.")
     draws = fit.sample("laplace", draws=_DRAWS, rng=rng) if isinstance(fit, Fit) else fit
     if not isinstance(draws, Draws):
         raise ArgumentError(f"effects({type(fit).__name__}, ...): a fit is needed, or its draws.")
-    moves = _moves(draws.data("effects()"), column, kind, dict(at or {}), between)
+    moves = moves_of(draws.data("effects()"), column, kind, dict(at or {}), between)
     rows: list[tuple[Cell, ...]] = []
+    worst = 0.0
     for move in moves:
         how = "slope" if move.step else "ratio" if kind == "ratio" else "difference"
 
@@ -96,9 +104,12 @@ def effects(
             return move.average(points, how)
 
         s = quantities.of_function(draws.rung, average, prob)
-        numbers = (s.mean, s.sd, s.median, s.lower, s.upper, s.mcse)
-        rows.append((move.name, *(float(each[0]) for each in numbers)))
-    return _table(draws, column, kind, at, prob, rows, bool(moves[0].step))
+        mean, sd = moments_of(draws, average, f"effects({column!r}, {kind!r})")
+        numbers = (s.mean if mean[0] else _NONE, s.sd if sd[0] else _NONE, s.median, s.lower, s.upper, s.mcse)
+        called = move.name.replace(f"{column}:", f"{draws.labels.get(column, column)}:", 1)
+        rows.append((called, *(float(each[0]) for each in numbers)))
+        worst = max(worst, float(s.worst_interval_error[0]))
+    return _table(draws, column, kind, at, prob, rows, bool(moves[0].step), worst)
 
 
 def _table(
@@ -109,6 +120,7 @@ def _table(
     prob: float,
     rows: list[tuple[Cell, ...]],
     slope: bool,
+    worst: float,
 ) -> Table:
     width = percent(prob)
     what = {
@@ -134,18 +146,22 @@ def _table(
             f"{what}, averaged over the observations{held}; posterior, equal-tailed {width} interval. "
             f"Rung: {draws.method}; {draws.verdict.level}.",
         ),
+        notes=(f"Monte-Carlo errors of medians and ends of intervals are at most {worst:.1g} sd.",),
     )
 
 
-def _moves(design: Design, column: str, kind: str, at: dict[str, Any], between: tuple[Any, Any] | None) -> list[Move]:
+def moves_of(design: Design, column: str, kind: str, at: dict[str, Any], between: tuple[Any, Any] | None) -> list[Move]:
     frame, spec = to_pandas(design.used_frame()), design.spec
     names = list(spec.names) if isinstance(spec, ArraySpec) else list(spec.variables)
     for name in (column, *at):
         if name not in names:
-            raise ArgumentError(f"effects(): {name!r} is no variable of this model, which has {', '.join(names[:12])}.")
+            near = meant(name, names) or "."
+            raise ArgumentError(
+                f"effects(): {name!r} is no variable of this model, which has {', '.join(names[:12])}{near}"
+            )
     if column in at:
         raise ArgumentError(f"effects(at=...): {column!r} is the variable that moves; its values go in between=.")
-    if between is not None and len(between) != 2:
+    if between is not None and not _is_pair(between):
         raise ArgumentError(f"effects(between={between!r}): give the two values to compare, first and second.")
     frame = frame.assign(**at)
     _, trials, weights = design.outcome_arrays()
@@ -167,6 +183,12 @@ def _moves(design: Design, column: str, kind: str, at: dict[str, Any], between: 
         return [move("1 more", own, own + 1.0)]
     half = _STEP * (float(np.std(own)) or 1.0)
     return [move("slope", own - half, own + half, 2.0 * half)]
+
+
+def _is_pair(value: Any) -> bool:
+    if not (isinstance(value, tuple | list) and len(value) == 2):
+        return False
+    return not any(isinstance(end, tuple | list | set | dict) or getattr(end, "ndim", 0) for end in value)
 
 
 def _levels(spec: FormulaSpec, column: str) -> tuple[Any, list[Any]]:

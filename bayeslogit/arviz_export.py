@@ -6,6 +6,7 @@ Names: "Intercept" is a scalar, the slopes are "beta" over the dimension "coef",
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from bayeslogit.arviz_scales import Scales, scales_of
+from bayeslogit.draw_arguments import generator
 from bayeslogit.draws import Draws
+from bayeslogit.errors import FitWarning
 from bayeslogit.logistic import log_odds_terms
 from bayeslogit.posterior.nuts_chains import Chains
 from bayeslogit.prior_draws import draw_prior
@@ -22,6 +26,7 @@ from bayeslogit.quantities import replicate
 from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.sources.matrix import as_rows
 from bayeslogit.target import LogPosterior
+from bayeslogit.unknown_draws import UnknownDraws
 
 if TYPE_CHECKING:
     import xarray
@@ -65,23 +70,38 @@ def to_arviz(draws: Draws, *, rng: int | np.random.Generator = 0) -> xarray.Data
     ------
     FitError
         If the fit was loaded from a file, and so holds no rows.
+
+    Warns
+    -----
+    FitWarning
+        If some coefficient has no mean or no sd; the attributes "without_mean" and "without_sd" name it.
     """
     import arviz as az
 
-    generator = np.random.default_rng(rng)
+    random = generator(rng)
+    none = _lacking(draws, draws.existence.mean & draws.existence.sd)
+    if none:
+        warnings.warn(
+            f"to_arviz(): {', '.join(none)}: no mean or no sd exists ({'; '.join(draws.existence.reasons)}). Means and "
+            "sds of draws, which ArviZ will show, estimate nothing there; quantiles do.",
+            FitWarning,
+            stacklevel=3,
+        )
     chains, statistics = _chains(draws)
     data, first = _rows(draws), int(draws.columns[0] == "Intercept")
     flat, shape = np.ascontiguousarray(chains.reshape(-1, chains.shape[2])), chains.shape[:2]
     likelihood = data.log_density(flat, data.weights * data.y, data.weights * (data.trials - data.y))
-    log_prior = _log_prior(draws.fit.prior, flat, first) | _whole(draws, data, flat)
+    scales = scales_of(draws, flat, _beside(draws)) if isinstance(draws, UnknownDraws) else None
+    prior = draws.prior if isinstance(draws, UnknownDraws) else draws.fit.prior
+    log_prior = _log_prior(prior, flat, first, scales) | _whole(draws, data, flat)
     density = likelihood.sum(axis=1) + sum(each.reshape(each.shape[0], -1).sum(axis=1) for each in log_prior.values())
     rows = as_rows(data.X, False)
     groups: dict[str, Mapping[str, NDArray[Any]]] = {
-        "posterior": _named(flat, first),
+        "posterior": _named(flat, first) | (scales.posterior if scales else {}),
         "log_likelihood": {"y": likelihood + data.binomial_constant},
         "log_prior": log_prior,
-        "posterior_predictive": {"y": replicate(flat, rows, data.offset, data.trials, generator)},
-        "prior": _prior(draws.fit.prior, flat.shape[0], first, generator),
+        "posterior_predictive": {"y": replicate(flat, rows, data.offset, data.trials, random)},
+        "prior": _prior(prior, flat.shape[0], first, random),
     }
     tree: dict[str, Any] = {
         group: {name: value.reshape(*shape, *value.shape[1:]) for name, value in values.items()}
@@ -96,8 +116,8 @@ def to_arviz(draws: Draws, *, rng: int | np.random.Generator = 0) -> xarray.Data
     rows_along = {name: ["obs"] for name in ("y", "trials", "weights", "offset")}
     made: xarray.DataTree = az.from_dict(
         tree,
-        coords={"coef": list(draws.columns[first:]), "obs": np.arange(data.y.size)},
-        dims=rows_along | {"beta": ["coef"], "X": ["obs", "coef"]},
+        coords={"coef": list(draws.columns[first:]), "obs": np.arange(data.y.size)} | (scales.coords if scales else {}),
+        dims=rows_along | {"beta": ["coef"], "X": ["obs", "coef"]} | (scales.dims if scales else {}),
         attrs={"/": _attributes(draws)},
     )
     return made
@@ -115,8 +135,13 @@ def _chains(draws: Draws) -> tuple[Array, Mapping[str, Array]]:
     made = draws.rung.estimator
     if isinstance(made, Chains):
         return made.draws, made.statistics
-    each = draws.n // PSEUDO_CHAINS
-    return draws.values[: PSEUDO_CHAINS * each].reshape(PSEUDO_CHAINS, each, -1), {}
+    count = _pseudo_chains(draws.n)
+    return draws.values.reshape(count, draws.n // count, -1), {}
+
+
+def _pseudo_chains(n: int) -> int:
+    """The most chains, up to four, that share so many draws evenly and are no shorter than four each."""
+    return next((count for count in range(PSEUDO_CHAINS, 1, -1) if n % count == 0 and n >= 4 * count), 1)
 
 
 def _named(flat: Array, first: int) -> dict[str, Array]:
@@ -125,11 +150,21 @@ def _named(flat: Array, first: int) -> dict[str, Array]:
     return named | ({"beta": flat[:, first:]} if flat.shape[1] > first else {})
 
 
-def _log_prior(prior: ResolvedPrior, flat: Array, first: int) -> dict[str, Array]:
+def _beside(draws: UnknownDraws) -> Array:
+    """The scales of each draw of `_chains`, shape (S, m)."""
+    made = draws.hyper.scales.chains
+    if made is None:
+        return draws.hyper.values[: PSEUDO_CHAINS * (draws.n // PSEUDO_CHAINS)]
+    return np.ascontiguousarray(made.draws.reshape(-1, made.draws.shape[2]))
+
+
+def _log_prior(prior: ResolvedPrior, flat: Array, first: int, scales: Scales | None = None) -> dict[str, Array]:
     """The log prior density of each draw: by parameter, terms that are not products apart; they add up to the whole."""
     by_column, joint = np.zeros(flat.shape), {}
+    if scales is not None:
+        by_column, joint = scales.by_column, dict(scales.joint)
     for number, term in enumerate(prior.terms):
-        if not term.proper:
+        if not term.proper or term.open:
             continue
         u = flat[:, list(term.columns)] if term.map is None else flat @ term.map.T
         if term.family in ("multivariate_normal", "group_laplace"):
@@ -166,12 +201,17 @@ def _prior(prior: ResolvedPrior, n: int, first: int, rng: np.random.Generator) -
     return _named(draw_prior(prior, n, rng), first)
 
 
+def _lacking(draws: Draws, there: NDArray[np.bool_]) -> list[str]:
+    return [draws.columns[j] for j in np.flatnonzero(~there)]
+
+
 def _attributes(draws: Draws) -> dict[str, Any]:
     from importlib.metadata import version
 
     chained = isinstance(draws.rung.estimator, Chains)
-    kind = "chains of NUTS" if chained else f"{PSEUDO_CHAINS} pseudo-chains of independent draws"
-    prior = draws.fit.prior
+    count = _pseudo_chains(draws.n)
+    kind = "chains of NUTS" if chained else f"{count} pseudo-chain{'s' * (count > 1)} of independent draws"
+    prior = draws.prior if isinstance(draws, UnknownDraws) else draws.fit.prior
     return {
         "inference_library": "bayeslogit",
         "inference_library_version": version("bayeslogit"),
@@ -180,6 +220,9 @@ def _attributes(draws: Draws) -> dict[str, Any]:
         "verdict": draws.verdict.level,
         "verdict_in_words": draws.verdict.in_words,
         "chains": kind,
+        "without_mean": ", ".join(_lacking(draws, draws.existence.mean)),
+        "without_sd": ", ".join(_lacking(draws, draws.existence.sd)),
+        "moments": "; ".join((*draws.existence.reasons, draws.existence.undecided)).strip("; "),
         "independent_draws": int(not chained),
         "prior": prior.name,
         "log_likelihood_constant": "includes w log C(m, y) of each row; log_evidence and fit.log_likelihood do not",

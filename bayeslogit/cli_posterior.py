@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
+from bayeslogit._priors import Prior
+from bayeslogit._sample import sample
+from bayeslogit.design import Design
 from bayeslogit.draws import Draws
 from bayeslogit.ladder import METHODS, check_method
 from bayeslogit.posterior.nuts_sampling import Progress
-from bayeslogit.render.terminal import print_table
+from bayeslogit.render.terminal import print_lines, print_table
 from bayeslogit.results import Fit
+from bayeslogit.unknown_draws import UnknownDraws
 
 Posterior = Annotated[
     str | None,
@@ -46,6 +50,13 @@ class Wish:
         with _bar() as progress:
             return fit.sample(self.method, self.draws, self.seed, progress=progress)
 
+    def drawn(self, design: Design, prior: Prior | str, labels: Mapping[str, str]) -> Draws:
+        """The posterior under a prior with unknown scales, which has no mode to begin with."""
+        with _bar() as progress:
+            method = "auto" if self.method is None else self.method
+            own: dict[str, Any] = {"draws": self.draws, "rng": self.seed, "progress": progress, "labels": labels}
+            return sample(design, prior=prior, method=method, **own)
+
 
 @contextmanager
 def _bar() -> Iterator[Progress | None]:
@@ -68,10 +79,14 @@ def _bar() -> Iterator[Progress | None]:
 
 
 def print_posterior(draws: Draws, prob: float) -> None:
-    """The coefficient table of the posterior, and the verdict in words."""
+    """The coefficient table of the posterior, and the verdict in words; with unknown scales how far they shrink."""
     print()
     print_table(draws.summary(prob))
-    print(f"\n{draws.verdict.in_words}")
+    if isinstance(draws, UnknownDraws):
+        print()
+        print_table(draws.shrinkage(prob))
+    print()
+    print_lines((draws.verdict.in_words,))
 
 
 def posterior_document(draws: Draws, prob: float, seed: int) -> dict[str, Any]:
@@ -88,4 +103,5 @@ def posterior_document(draws: Draws, prob: float, seed: int) -> dict[str, Any]:
         "log_evidence": draws.log_evidence,
         "log_evidence_se": draws.log_evidence_se,
         "verdict": draws.verdict.to_dict(),
+        **({"scales": draws.hyper.table(prob).records()} if isinstance(draws, UnknownDraws) else {}),
     }

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit import frames, quantities
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.design import Design
+from bayeslogit.draw_arguments import meant
 from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.estimates import Estimates
 from bayeslogit.posterior.rung import Rung
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class PosteriorNumbers:
     """A posterior as one rung of the ladder sees it, with names on its numbers.
@@ -84,9 +87,12 @@ class PosteriorNumbers:
 
     def quantile(self, probs: float | Sequence[float]) -> Any:
         """Posterior quantiles: a Series for one probability, a DataFrame with a column for each of several."""
-        wanted = np.atleast_1d(np.asarray(probs, dtype=np.float64))
-        if not np.all((wanted > 0.0) & (wanted < 1.0)):
-            raise ArgumentError(f"quantile({probs!r}): probabilities lie between 0 and 1.")
+        try:
+            wanted = np.atleast_1d(np.asarray(probs, dtype=np.float64))
+        except (TypeError, ValueError, OverflowError):
+            wanted = np.full(1, np.nan)
+        if wanted.ndim > 1 or not wanted.size or not np.all((wanted > 0.0) & (wanted < 1.0)):
+            raise ArgumentError(f"quantile({probs!r}): probabilities lie between 0 and 1; give one, or a list of them.")
         found = self.rung.quantile(wanted)
         if np.ndim(probs) == 0:
             return frames.series(found[0], self.columns, f"{percent(float(wanted[0]))} quantile")
@@ -147,9 +153,10 @@ class PosteriorNumbers:
     def _known(self, names: Any, where: str) -> None:
         unknown = [str(name) for name in names if name not in self.columns]
         if unknown or not len(names):
+            near = meant(unknown[0], self.columns) if unknown else ""
             raise ArgumentError(
                 f"{where}(): no columns {', '.join(unknown[:8]) or 'given'}; this fit has {', '.join(self.columns[:8])}"
-                f"{', ...' if len(self.columns) > 8 else ''}."
+                f"{', ...' if len(self.columns) > 8 else ''}{near or '.'}"
             )
 
     def data(self, what: str) -> Design:

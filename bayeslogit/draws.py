@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit import frames, quantities
+from bayeslogit.boundary import guarded_methods
+from bayeslogit.draw_arguments import count, generator, number
 from bayeslogit.draw_numbers import PosteriorNumbers, data_of
 from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.estimates import Estimates
+from bayeslogit.far_out import moments_of
+from bayeslogit.labels import checked_labels, column_labels
 from bayeslogit.ladder import ChainPlan, check_method, sample_posterior
 from bayeslogit.new_rows import NewRows, new_rows
 from bayeslogit.posterior_table import (
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class Draws(PosteriorNumbers):
     """The posterior of a fit; `Fit.sample` makes it. What it holds is listed under `PosteriorNumbers`."""
@@ -56,17 +61,18 @@ class Draws(PosteriorNumbers):
                 f"Verdict: {self.verdict.level}. {self.n:,} draws{self._evidence}.",
             ),
             notes=(*self.verdict.reasons, *self.rung.notes, *self._zero_notes, *self.fit.notes),
-            reference_levels=self.fit.spec.reference_levels,
+            reference_levels=self.fit.named_levels,
         )
 
     def tidy(self, exponentiate: bool = False, prob: float = 0.95) -> Any:
         """One row a coefficient, in the caller's data-frame library.
 
         Columns term, estimate (posterior median), std_error (posterior sd), conf_low, conf_high, p_direction, mode,
-        mcse (of the median) and prior. With ``exponentiate`` odds ratios: exp of median, quantiles and mode.
+        mcse (of the median), p_direction_mcse and prior; label where there are labels. With ``exponentiate`` odds
+        ratios: exp of median, quantiles and mode.
         """
-        columns = posterior_tidy(self._columns(prob), exponentiate=exponentiate)
-        return frames.frame(columns, self.fit.facts.library)
+        columns = posterior_tidy(replace(self._columns(prob), names=self.columns), exponentiate=exponentiate)
+        return frames.frame(columns | ({"label": list(self._names)} if self.labels else {}), self.fit.facts.library)
 
     def beside_mode(self) -> Table:
         """How far the Gaussian approximation at the mode is from this posterior, coefficient by coefficient."""
@@ -77,11 +83,11 @@ class Draws(PosteriorNumbers):
 
     def _columns(self, prob: float) -> PosteriorColumns:
         median, lower, upper = self.rung.quantile(quantities.tails(prob))
-        negative, _ = quantities.below(self.rung, range(len(self.columns)), np.zeros(len(self.columns)))
+        negative, direction_mcse = self.rung.below(range(len(self.columns)), np.zeros(len(self.columns)))
         direction = np.where(median > 0.0, 1.0 - negative, negative)
-        mcse = self.rung.quantile_mcse([0.5])[0]
+        errors = self.rung.quantile_mcse([0.5])[0], direction_mcse
         mode, labels = self.fit.mode.beta, self.fit.prior.labels()
-        return PosteriorColumns(self._names, median, self._sd, lower, upper, direction, mode, mcse, labels)
+        return PosteriorColumns(self._names, median, self._sd, lower, upper, direction, mode, *errors, labels)
 
     @property
     def _rung(self) -> str:
@@ -112,11 +118,15 @@ class Draws(PosteriorNumbers):
         Returns
         -------
         Series
-            mean, sd, median, lower, upper, and mcse, the Monte-Carlo error of the mean; log-odds.
+            mean, sd, median, lower, upper; and mcse, the Monte-Carlo error of the mean, with those of the others
+            (sd_mcse, median_mcse, lower_mcse, upper_mcse); log-odds.
         """
+        if not isinstance(weights, Mapping):
+            raise ArgumentError(f"contrast({weights!r}): give a weight for each column, such as {{'a': 1, 'b': -1}}.")
         self._known(weights, "contrast")
-        row = np.array([[float(weights.get(name, 0.0)) for name in self.columns]])
-        name = " ".join(f"{value:+g} {self.labels.get(key, key)}" for key, value in weights.items())
+        given = {name: number(f"contrast({{{name!r}: ...}})", value) for name, value in weights.items()}
+        row = np.array([[given.get(name, 0.0) for name in self.columns]])
+        name = " ".join(f"{value:+g} {self.labels.get(key, key)}" for key, value in given.items())
         found = quantities.of_linear(self.rung, row, prob)
         moved = row[0] != 0.0
         return self._series(found, name, bool(self.existence.mean[moved].all()), bool(self.existence.sd[moved].all()))
@@ -132,36 +142,37 @@ class Draws(PosteriorNumbers):
         Returns
         -------
         Series or DataFrame
-            mean, sd, median, lower, upper, mcse; a row for each of m functions. Whether the mean of your function
-            exists is for you to know: if a coefficient has none, this one is NaN too.
+            mean, sd, median, lower, upper, and their Monte-Carlo errors as in `contrast`; a row for each of m
+            functions. Where coefficients have no mean, that of a function is NaN, and a `FitWarning` says why, unless
+            the function is bounded: it is looked at far out.
+
+        Raises
+        ------
+        ArgumentError
+            If the function returns another shape, something else than numbers, or NaN.
         """
-
-        def values(points: Array) -> Array:
-            return np.asarray(function(points), dtype=np.float64)
-
-        found = quantities.of_function(self.rung, values, prob)
-        there = bool(self.existence.mean.all()), bool(self.existence.sd.all())
-        if found.mean.size == 1 and values(self.rung.values[:2]).ndim == 1:
-            return self._series(found, getattr(function, "__name__", "function"), *there)
-        parts = [self._series(found, str(k), *there, index=k) for k in range(found.mean.size)]
+        if not callable(function):
+            raise ArgumentError(f"apply({function!r}): give a function of points, such as lambda b: np.exp(b[:, 1]).")
+        found = quantities.of_function(self.rung, function, prob)
+        mean, sd = moments_of(self, function, "apply()")
+        if found.mean.size == 1 and np.ndim(function(self.rung.values[:2])) == 1:
+            return self._series(found, getattr(function, "__name__", "function"), bool(mean[0]), bool(sd[0]))
+        parts = [self._series(found, str(k), bool(mean[k]), bool(sd[k]), index=k) for k in range(found.mean.size)]
         return frames.matrix(np.array(parts), [str(k) for k in range(len(parts))], list(parts[0].index))
 
     def _series(self, found: quantities.Summary, name: str, mean: bool, sd: bool, index: int = 0) -> pd.Series[float]:
-        keys = ("mean", "sd", "median", "lower", "upper", "mcse")
-        values = np.array([float(getattr(found, key)[index]) for key in keys])
-        values[[0, 5]] = values[[0, 5]] if mean else np.nan
-        values[1] = values[1] if sd else np.nan
-        return frames.series(values, keys, f"{name} [{self.method}]")
+        values = {key: float(getattr(found, key)[index]) for key in quantities.KEYS}
+        gone = (() if mean else ("mean", "mcse")) + (() if sd else ("sd", "sd_mcse"))
+        values |= dict.fromkeys(gone, float("nan"))
+        return frames.series(np.array(list(values.values())), quantities.KEYS, f"{name} [{self.method}]")
 
     def probability(self, column: str, above: float = 0.0) -> pd.Series[float]:
         """Posterior probability that a coefficient lies above a value, with its Monte-Carlo error "mcse"."""
         self._known([column], "probability")
-        if np.isnan(above):
-            raise ArgumentError(f"probability({column!r}, above={above!r}): above is a number, in log-odds.")
-        j = self.columns.index(column)
-        less, error = quantities.below(self.rung, [j], np.array([float(above)]))
+        limit = number(f"probability({column!r}, above=...), in log-odds", above, finite=False)
+        less, error = self.rung.below([self.columns.index(column)], np.array([limit]))
         value = 1.0 - less
-        name = f"P({self.labels.get(column, column)} > {above:g}) [{self.method}]"
+        name = f"P({self.labels.get(column, column)} > {limit:g}) [{self.method}]"
         return frames.series(np.array([value[0], error[0]]), ("probability", "mcse"), name)
 
     def equivalence(self, within: float | Mapping[str, float] = 0.1, columns: Sequence[str] | None = None) -> Table:
@@ -178,14 +189,15 @@ class Draws(PosteriorNumbers):
             All slopes without.
         """
         slopes = [name for name in self.columns if name != "Intercept"] or list(self.columns)
-        picked = slopes if columns is None else list(columns)
+        picked = slopes if columns is None else [columns] if isinstance(columns, str) else list(columns)
         self._known(picked, "equivalence")
-        limits = within if isinstance(within, Mapping) else dict.fromkeys(picked, float(within))
-        if any(name not in limits or not limits[name] > 0.0 for name in picked):
+        widths = within if isinstance(within, Mapping) else dict.fromkeys(picked, within)
+        limits = {name: number(f"equivalence(within=...) of {name!r}", widths.get(name, 0.0)) for name in picked}
+        if not all(limit > 0.0 for limit in limits.values()):
             raise ArgumentError(f"equivalence(within={within!r}): each column needs a positive width in log-odds.")
         index, width = [self.columns.index(name) for name in picked], np.array([limits[name] for name in picked])
-        below, low_error = quantities.below(self.rung, index, -width)
-        not_above, high_error = quantities.below(self.rung, index, width)
+        below, low_error = self.rung.below(index, -width)
+        not_above, high_error = self.rung.below(index, width)
         inside, above = not_above - below, 1.0 - not_above
         error = np.hypot(low_error, high_error)
         numbers = np.column_stack([width, below, inside, above, error, self.fit.mode.beta[index]])
@@ -212,6 +224,20 @@ class Draws(PosteriorNumbers):
         width = percent(prob)
         header = f"exp of posterior median and equal-tailed {width} interval. Rung: {self._rung}; {self.verdict.level}."
         return odds_table(self._names[first:], np.column_stack([sizes, median, lower, upper]), width, header)
+
+    def effects(
+        self,
+        column: str,
+        kind: str = "ame",
+        *,
+        at: Mapping[str, Any] | None = None,
+        between: tuple[Any, Any] | None = None,
+        prob: float = 0.95,
+    ) -> Table:
+        """Average effect of a variable on the probability; arguments and result are those of `bayeslogit.effects`."""
+        from bayeslogit._effects import effects
+
+        return effects(self, column, kind, at=at, between=between, prob=prob)
 
     # --- predictions ---------------------------------------------------------------------------------------------
 
@@ -252,13 +278,13 @@ class Draws(PosteriorNumbers):
 
         The rows of the fit have their own numbers of trials; new rows one each.
         """
-        generator = np.random.default_rng(rng)
+        random = generator(rng)
         given = self._new(new, offset)
         if given is not None:
             single = np.ones(given.offset.size)
-            return quantities.replicate(self.values, given.rows, given.offset, single, generator)
+            return quantities.replicate(self.values, given.rows, given.offset, single, random)
         blocks = list(self.data("posterior_predictive() without new data").source.blocks())
-        parts = [quantities.replicate(self.values, b.X, b.offset, b.trials, generator) for b in blocks]
+        parts = [quantities.replicate(self.values, b.X, b.offset, b.trials, random) for b in blocks]
         return np.concatenate(parts, axis=1)
 
     # --- elsewhere -----------------------------------------------------------------------------------------------
@@ -266,7 +292,8 @@ class Draws(PosteriorNumbers):
     def to_arviz(self, rng: int | np.random.Generator = 0) -> xarray.DataTree:
         """The posterior as ArviZ 1 has it: a DataTree with posterior, log_likelihood, log_prior and more.
 
-        Independent draws go out as four pseudo-chains, which the attributes say. The constant
+        Independent draws go out as pseudo-chains, four where they can be shared out evenly, which the attributes say;
+        these also name moments that do not exist, for summaries of draws cannot know. The constant
         ``sum w_i log C(m_i, y_i)``, which our own numbers leave out, is in the log_likelihood. Predictive draws are
         made with ``rng``.
         """
@@ -275,9 +302,10 @@ class Draws(PosteriorNumbers):
         return to_arviz(self, rng=rng)
 
     def relabel(self, labels: Mapping[str, str]) -> Draws:
-        """The same with other names in its tables; columns of series and frames keep theirs."""
-        self._known(labels, "relabel")
-        return replace(self, labels={**self.labels, **labels})
+        """The same with other words for columns or variables in its tables; series and frames keep their names."""
+        given = checked_labels(labels, self.fit.known_names)
+        whole = {**self.fit.labels, **self.labels, **given}
+        return replace(self, labels={**whole, **column_labels(self.columns, {**self.fit.labels, **given})})
 
     def __len__(self) -> int:
         return self.n
@@ -295,10 +323,12 @@ class Draws(PosteriorNumbers):
 def sample_fit(fit: Estimates, method: str, draws: int, rng: int | np.random.Generator, plan: ChainPlan) -> Draws:
     """The posterior of a fit; see `Fit.sample`."""
     check_method(method)
+    draws, random = count("draws", draws), generator(rng)
     design = data_of(fit, "sample()")
     known = existence(design, fit.prior, finite_mode=fit.converged)
     if not known.proper:
         raise FitError(f"There is nothing to sample: {known.reasons[0]}.")
     target = LogPosterior.of(design, fit.prior)
-    rung, climbed = sample_posterior(target, fit.mode, method, draws, np.random.default_rng(rng), plan)
-    return Draws(rung, fit, known, climbed)
+    rung, climbed = sample_posterior(target, fit.mode, method, draws, random, plan)
+    labels = {**fit.labels, **column_labels(fit.columns, fit.labels)}
+    return Draws(rung, fit, known, climbed, labels)

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from bayeslogit.budget import check_memory
+from bayeslogit.draw_arguments import count, meant
 from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.importance import climb, sample_importance, sample_laplace, sample_variational
@@ -53,9 +55,10 @@ def check_method(method: str) -> str:
     ArgumentError
         If there is no such rung.
     """
-    name = _SYNONYMS.get(method, method)
+    name = _SYNONYMS.get(str(method), method)
     if name not in METHODS:
-        raise ArgumentError(f"method={method!r}: a posterior is {', '.join(map(repr, METHODS))}.")
+        near = meant(method, (*METHODS, *_SYNONYMS))
+        raise ArgumentError(f"method={method!r}: a posterior is {', '.join(map(repr, METHODS))}{near or '.'}")
     return name
 
 
@@ -76,8 +79,8 @@ def sample_posterior(
         If there is no finite mode, or the rung cannot be had for this prior.
     """
     name = check_method(method)
-    if draws < 1:
-        raise ArgumentError(f"draws={draws}: at least one draw is needed.")
+    draws = count("draws", draws)
+    check_memory(24.0 * draws * len(target.prior.columns), f"draws={draws:,}", "Ask for fewer.", ArgumentError)
     if not mode.converged:
         raise FitError(f"There is no mode to start from. {mode.message}")
 

@@ -26,8 +26,8 @@ class PosteriorColumns:
     direction : array
         Probability of the sign of the median.
     mode : array
-    mcse : array
-        Monte-Carlo error of the median.
+    mcse, direction_mcse : array
+        Monte-Carlo errors of the median and of the probability of its sign.
     """
 
     names: tuple[str, ...]
@@ -38,6 +38,7 @@ class PosteriorColumns:
     direction: Array
     mode: Array
     mcse: Array
+    direction_mcse: Array
     prior: tuple[str, ...]
 
 
@@ -83,7 +84,7 @@ def posterior_tidy(columns: PosteriorColumns, *, exponentiate: bool) -> dict[str
     c = columns
     found: dict[str, Any] = {"term": list(c.names), "estimate": c.median, "std_error": c.sd}
     found |= {"conf_low": c.lower, "conf_high": c.upper, "p_direction": c.direction, "mode": c.mode}
-    found |= {"mcse": c.mcse, "prior": list(c.prior)}
+    found |= {"mcse": c.mcse, "p_direction_mcse": c.direction_mcse, "prior": list(c.prior)}
     if exponentiate:
         del found["std_error"], found["mcse"]
         for key in ("estimate", "conf_low", "conf_high", "mode"):
@@ -134,8 +135,8 @@ def equivalence_table(names: Sequence[str], numbers: Array, header: str, notes: 
     )
 
 
-def odds_table(names: Sequence[str], numbers: Array, width: str, header: str) -> Table:
-    """Columns of ``numbers``: step, and log-odds of that step (median, lower, upper)."""
+def odds_table(names: Sequence[str], numbers: Array, width: str, header: str, *, estimate: str = "median") -> Table:
+    """Columns of ``numbers``: step, and log-odds of that step (median or mode, lower, upper)."""
     ratios = odds_ratio(numbers[:, 1:])
     return Table(
         name="odds-ratios",
@@ -143,7 +144,7 @@ def odds_table(names: Sequence[str], numbers: Array, width: str, header: str) ->
         columns=(
             Column("term", "term"),
             Column("per", "per", "number"),
-            Column("odds_ratio", "odds ratio (median)", "ratio"),
+            Column("odds_ratio", f"odds ratio ({estimate})", "ratio"),
             Column("lower", f"{width} lower", "ratio"),
             Column("upper", f"{width} upper", "ratio"),
         ),

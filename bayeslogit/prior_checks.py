@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit._priors import Prior
+from bayeslogit.boundary import guarded
 from bayeslogit.design import Design
+from bayeslogit.draw_arguments import count, generator
 from bayeslogit.presets import as_prior
 from bayeslogit.prior_draws import draw_prior
 from bayeslogit.quantities import replicate
 
 
+@guarded
 def prior_predictive(
     design: Design, prior: Prior | str | None, draws: int = 1000, *, rng: int | np.random.Generator = 0
 ) -> NDArray[np.int64]:
@@ -35,8 +38,10 @@ def prior_predictive(
     ------
     PriorError
         If some coefficient has no proper prior.
+    ArgumentError
+        If ``draws`` is not a positive whole number, or ``rng`` no seed.
     """
-    generator = np.random.default_rng(rng)
-    values = draw_prior(as_prior(prior).resolve(design), draws, generator)
-    parts = [replicate(values, block.X, block.offset, block.trials, generator) for block in design.source.blocks()]
+    random = generator(rng)
+    values = draw_prior(as_prior(prior).resolve(design), count("draws", draws), random)
+    parts = [replicate(values, block.X, block.offset, block.trials, random) for block in design.source.blocks()]
     return np.concatenate(parts, axis=1)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.errors import ArgumentError, PriorError
+from bayeslogit.draw_arguments import count, generator
+from bayeslogit.errors import PriorError
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
+from bayeslogit.unknown_scales import OPEN
 
 Array = NDArray[np.float64]
 Sampler = Callable[..., Array]
@@ -71,10 +73,9 @@ def draw_prior(prior: ResolvedPrior, n: int, rng: int | np.random.Generator) -> 
     PriorError
         If some coefficient has no proper prior, or a term of the whole model rules them.
     ArgumentError
-        If ``n`` is not positive.
+        If ``n`` is not a positive whole number, or ``rng`` no seed.
     """
-    if n < 1:
-        raise ArgumentError(f"n={n}: at least one draw of the prior is needed.")
+    n, rng = count("n", n), generator(rng)
     if prior.whole:
         raise PriorError(f"The prior {prior.name} is a function of the whole model: it cannot be drawn from.")
     flat = [prior.columns[j] for j in np.flatnonzero(prior.flat)]
@@ -84,11 +85,10 @@ def draw_prior(prior: ResolvedPrior, n: int, rng: int | np.random.Generator) -> 
             f"The prior of {', '.join(flat[:6])}{more} is flat, which is no distribution: there is nothing to draw. "
             "Give it a proper prior, for example bayeslogit.priors(..., intercept=bayeslogit.Normal(5))."
         )
-    generator = np.random.default_rng(rng)
     result = np.empty((n, len(prior.columns)))
     mapped = [term for term in prior.terms if term.map is not None]
     for term in prior.terms:
-        result[:, list(term.columns)] = _functions(term, generator, n)
+        result[:, list(term.columns)] = _functions(term, rng, n)
     for term in mapped:
         # u = b_j + a' b_rest was drawn in the place of b_j; the rest is known.
         assert term.map is not None
@@ -100,6 +100,8 @@ def draw_prior(prior: ResolvedPrior, n: int, rng: int | np.random.Generator) -> 
 
 
 def _functions(term: PriorTerm, rng: np.random.Generator, n: int) -> Array:
+    if term.open:
+        return OPEN[term.family].draw(rng, n, **term.parameters)
     if term.family not in SAMPLERS:
         raise PriorError(f"Nothing is known of how to draw from the prior family {term.family!r}.")
     return SAMPLERS[term.family](rng, n, **term.parameters)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit.errors import ArgumentError
 from bayeslogit.logistic import expit
-from bayeslogit.posterior.rung import Rung
+from bayeslogit.posterior.rung import Moments, Rung
 from bayeslogit.predict import Prediction, check_prob
 from bayeslogit.sources.matrix import Rows
 
 Array = NDArray[np.float64]
 KINDS = ("mean", "mode")
+KEYS = ("mean", "sd", "median", "lower", "upper", "mcse", "sd_mcse", "median_mcse", "lower_mcse", "upper_mcse")
 # Numbers of a matrix of points times rows that is held at once.
 _AT_ONCE = 1 << 22
 
@@ -27,8 +28,8 @@ class Summary:
     Attributes
     ----------
     mean, sd, median, lower, upper : array
-    mcse : array
-        Monte-Carlo standard error of the mean.
+    mcse, sd_mcse, median_mcse, lower_mcse, upper_mcse : array
+        Monte-Carlo standard errors of the mean, and of the others.
     """
 
     mean: Array
@@ -37,6 +38,17 @@ class Summary:
     lower: Array
     upper: Array
     mcse: Array
+    sd_mcse: Array
+    median_mcse: Array
+    lower_mcse: Array
+    upper_mcse: Array
+
+    @property
+    def worst_interval_error(self) -> Array:
+        """The largest error of median and ends of the interval, in sds; shape (m,)."""
+        errors = np.maximum(self.median_mcse, np.maximum(self.lower_mcse, self.upper_mcse))
+        result: Array = errors / np.where(self.sd > 0.0, self.sd, 1.0)
+        return result
 
 
 def tails(prob: float) -> list[float]:
@@ -48,73 +60,40 @@ def tails(prob: float) -> list[float]:
 def of_linear(rung: Rung, rows: Array, prob: float) -> Summary:
     """Of linear functions of the coefficients, rows of shape (m, p)."""
     moments = rung.linear(rows)
-    median, lower, upper = rung.linear_quantile(rows, tails(prob))[0]
-    return Summary(moments.mean, moments.sd, median, lower, upper, moments.mean_mcse)
+    values, errors = rung.linear_quantile(rows, tails(prob))
+    return _summary(moments.mean, moments.sd, values, moments.mean_mcse, moments.sd_mcse, errors)
 
 
-def of_function(rung: Rung, function: Callable[[Array], Array], prob: float) -> Summary:
+def of_function(rung: Rung, function: Callable[[Array], ArrayLike], prob: float) -> Summary:
     """Of any function of points, shape (S, p) to (S,) or (S, m).
 
     Raises
     ------
     ArgumentError
-        If the function does not return one value, or one row, a point.
+        If the function does not return one finite value, or one row of them, a point.
     """
-    points, log_weights = rung.points, rung.log_weights
-    values = function_values(function, points)
-    median, lower, upper = weighted_quantile(values, log_weights, np.array(tails(prob)))
-
-    def moments(p: Array) -> Array:
-        u = function_values(function, p)
-        return np.hstack([u, np.square(u - median)])
-
-    both, errors = rung.expect(moments)
-    m = values.shape[1]
-    mean, about = np.asarray(both)[:m], np.asarray(both)[m:]
-    variance = np.maximum(about - np.square(mean - median), 0.0)
-    return Summary(mean, np.sqrt(variance), median, lower, upper, np.asarray(errors)[:m])
+    d = rung.describe(lambda points: function_values(function, points), tails(prob))
+    return _summary(d.mean, d.sd, d.quantiles, d.mean_mcse, d.sd_mcse, d.quantile_mcse)
 
 
-def function_values(function: Callable[[Array], Array], points: Array) -> Array:
+def _summary(mean: Array, sd: Array, quantiles: Array, mcse: Array, sd_mcse: Array, errors: Array) -> Summary:
+    median, lower, upper = quantiles
+    return Summary(mean, sd, median, lower, upper, mcse, sd_mcse, errors[0], errors[1], errors[2])
+
+
+def function_values(function: Callable[[Array], ArrayLike], points: Array) -> Array:
     """Its values as a matrix, shape (S, m)."""
-    values = np.asarray(function(points), dtype=np.float64)
+    returned = function(points)
+    try:
+        values = np.asarray(returned, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"apply(function): the function returned {type(returned).__name__}, not numbers.") from None
     if values.shape[:1] != points.shape[:1] or values.ndim > 2:
         raise ArgumentError(
             f"apply(function): given points of shape {points.shape}, the function returned shape {values.shape}; "
             f"it must return shape ({points.shape[0]},) or ({points.shape[0]}, m)."
         )
     return values.reshape(points.shape[0], -1)
-
-
-def weighted_quantile(values: Array, log_weights: Array, probs: Array) -> Array:
-    """Inverse of the weighted distribution function, linear between mid-weights; (S, m) to (len(probs), m)."""
-    weights = np.exp(log_weights - log_weights.max())
-    result = np.empty((probs.size, values.shape[1]))
-    for k, column in enumerate(values.T):
-        order = np.argsort(column, kind="stable")
-        cumulated = np.cumsum(weights[order])
-        middle = (cumulated - 0.5 * weights[order]) / cumulated[-1]
-        result[:, k] = np.interp(probs, middle, column[order])
-    return result
-
-
-def share(rung: Rung, holds: Callable[[Array], NDArray[np.bool_]]) -> tuple[Array, Array]:
-    """Posterior probability of events, and its Monte-Carlo error; ``holds`` takes points, shape (S, p) to (S, m)."""
-    value, error = rung.expect(lambda points: holds(points).astype(np.float64))
-    return np.clip(np.atleast_1d(value), 0.0, 1.0), np.atleast_1d(error)
-
-
-def below(rung: Rung, columns: Sequence[int], at: Array) -> tuple[Array, Array]:
-    """Probability that each of some columns lies below its value in ``at``, and its error; each shape (m,).
-
-    A lattice of few points knows the distribution of each column far better than a count of its points would say.
-    """
-    known = getattr(rung.estimator, "distribution", None)
-    if known is not None:
-        exact: tuple[Array, Array] = known(columns, at)
-        return exact
-    index = list(columns)
-    return share(rung, lambda points: points[:, index] < at)
 
 
 def predict_draws(
@@ -141,10 +120,26 @@ def predict_draws(
             eta = rows @ mode + shift
             mean, error = expit(eta), np.zeros(eta.size)
         else:
-            mean, error = rung.expect(lambda b, rows=rows, shift=shift: expit(b @ rows.T + shift))  # type: ignore[misc]
+            mean, error = mean_probability(rung, rows, shift, moments)
         columns.append((mean, expit(low + shift), expit(high + shift), moments.mean + shift, moments.sd, error))
     joined = [np.concatenate(part) for part in zip(*columns, strict=True)] if columns else [np.zeros(0)] * 6
     return Prediction(*joined[:5]), joined[5]
+
+
+def mean_probability(rung: Rung, rows: Array, shift: Array, moments: Moments) -> tuple[Array, Array]:
+    """``E[expit(eta)]`` of each row and its error: what of it is linear in eta is known better than the points say."""
+    weight, slopes = np.exp(rung.log_weights), np.zeros(shift.size)
+
+    def curved(points: Array) -> Array:
+        away = points @ rows.T - moments.mean
+        probability = expit(away + moments.mean + shift)
+        slopes[:] = (weight @ (away * probability)) / np.maximum(weight @ np.square(away), 1e-300)
+        rest: Array = probability - slopes * away
+        return rest
+
+    mean, error = rung.expect(curved)
+    known = np.abs(slopes) * np.nan_to_num(moments.mean_mcse)
+    return np.clip(mean, 0.0, 1.0), error + known
 
 
 def replicate(values: Array, X: Rows, offset: Array, trials: Array, rng: np.random.Generator) -> NDArray[np.int64]:

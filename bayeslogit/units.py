@@ -37,13 +37,21 @@ def step_size(step: Any, name: str, design: Callable[[str], Design]) -> float:
     if isinstance(step, tuple | list) and len(step) == 2:
         low, high = (_place(end, name, design) for end in step)
         return high - low
-    if isinstance(step, int | float) and np.isfinite(step):
+    if _is_number(step):
         return float(step)
     raise ArgumentError(f"odds_ratios(per={step!r}): give 'unit', 'sd', a number, or a pair such as ('q25', 'q75').")
 
 
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, int | float | np.integer | np.floating)
+        and not isinstance(value, bool)
+        and bool(-1e300 < value < 1e300)
+    )
+
+
 def _place(end: Any, name: str, design: Callable[[str], Design]) -> float:
-    if isinstance(end, int | float) and np.isfinite(end):
+    if _is_number(end):
         return float(end)
     if isinstance(end, str) and end[:1] == "q" and end[1:].replace(".", "", 1).isdigit() and float(end[1:]) <= 100.0:
         data = design("odds_ratios(per=(quantiles))")

@@ -20,7 +20,7 @@ RUNGS = {
     "nuts": "NUTS",
 }
 _IN_WORDS = {
-    "certified": "Certified: every number is within its stated error.",
+    "certified": "Certified: the Monte-Carlo standard error of every number is within its bound.",
     "approximate": "Approximate: read the numbers with the errors below.",
     "failed": "Failed: do not rely on these numbers.",
 }

@@ -167,3 +167,29 @@ def test_a_loaded_fit_has_no_rows_to_export(fit, draws, tmp_path):
     fit.to_json(tmp_path / "fit.json")
     with pytest.raises(FitError, match=r"to_arviz.* needs the data"):
         replace(draws, fit=bl.load(tmp_path / "fit.json")).to_arviz()
+
+
+@pytest.mark.parametrize(
+    ("draws", "chains"), [(1, 1), (3, 1), (7, 1), (9, 1), (8, 2), (12, 3), (16, 4), (18, 3), (22, 2)]
+)
+def test_every_draw_goes_out_whatever_their_number(grouped, draws, chains):
+    made = grouped.sample("laplace", draws=draws, rng=1)
+    tree = made.to_arviz()
+    assert dict(tree["posterior"].sizes) == {"chain": chains, "draw": draws // chains, "coef": 1}
+    assert np.array_equal(flat(tree, "posterior", "beta")[:, 0], made.values[:, 1])
+    assert f"{chains} pseudo-chain{'s' * (chains > 1)} of" in tree.attrs["chains"]
+
+
+def test_moments_that_do_not_exist_are_named_for_arviz():
+    x = np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
+    fit = bl.fit(bl.Design.from_arrays(x[:, None], x > 0.0), prior=bl.StudentT(2.5, 2.5))
+    draws = fit.sample("importance", draws=100, rng=1)
+    assert draws.mean.notna().all() and draws.sd.isna().all()
+    with pytest.warns(bl.FitWarning, match=r"to_arviz\(\): Intercept, x1: no mean or no sd exists .*quantiles do"):
+        tree = draws.to_arviz()
+    assert tree.attrs["without_mean"] == "" and tree.attrs["without_sd"] == "Intercept, x1"
+    assert "x1" in tree.attrs["moments"]
+
+
+def test_trees_without_trouble_name_no_moments(tree):
+    assert tree.attrs["without_mean"] == tree.attrs["without_sd"] == tree.attrs["moments"] == ""

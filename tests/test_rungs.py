@@ -346,6 +346,15 @@ def test_too_few_pairs_for_many_columns_are_not_certified(simulated):
     assert worst(rung.checks, rung.log_evidence, rung.log_evidence_se) > 1.0
 
 
+def test_a_hopeless_target_is_left_after_the_first_pairs(simulated):
+    # More columns than rows and hardly a prior: ten pairs of a thousand carry the weight, of fifty directions.
+    X, y = simulated(50, np.full(120, 0.3))
+    target, mode = target_of(X, y, bl.Normal(2.5))
+    rung = sample_importance(target, mode, 100, 0)
+    assert rung.level == "failed" and rung.n_pairs == 1000 and rung.n_evaluations < 2100
+    assert any("k-hat is" in reason for reason in rung.reasons)
+
+
 def test_another_mode_that_the_points_do_not_cover_is_a_doubt(rng):
     # Two nearly equal columns under narrow Cauchy priors: the effect is given to the one or to the other.
     z = rng.standard_normal(60)
@@ -445,3 +454,23 @@ def test_a_verdict_is_the_worst_of_its_numbers():
         ("a", "95 % quantile"),
         ("b", "mean"),
     ]
+
+
+def test_moments_of_linear_functions_need_no_lattice_of_their_own(simulated, monkeypatch):
+    """They follow from those of the coefficients: the log-odds of a thousand rows cost a matrix product."""
+    X, y = simulated(100, [1.0, 0.5])
+    target, mode = target_of(X, y, bl.Normal(2.0))
+    rung = sample_quadrature(target, mode, 100, 0)
+    rows = np.random.default_rng(0).normal(size=(4, X.shape[1] + 1))
+    one_by_one = [
+        (at + length * m.mean, length * m.sd) for at, length, m in rung.estimator.marginals(rows)
+    ]  # each by a lattice turned to its direction
+    rung.linear(rows)
+
+    def no_more(*_):
+        raise AssertionError("a lattice was laid out anew")
+
+    monkeypatch.setattr("bayeslogit.posterior.quadrature._lattices", no_more)
+    found = rung.linear(rows)
+    np.testing.assert_allclose(np.column_stack([found.mean, found.sd]), one_by_one, rtol=0, atol=1e-9 * found.sd.max())
+    assert np.all(found.mean_mcse < 1e-6 * found.sd) and np.all(found.sd_mcse < 1e-6 * found.sd)

@@ -73,6 +73,23 @@ def expected_prior(prior: PriorTarget, mean: Array, root: Array) -> Expansion:
     return Expansion(value + prior.group_top, score, information)
 
 
+def kink_curves(prior: PriorTarget, mean: Array, root: Array) -> tuple[Array, Array] | None:
+    """Derivatives of the expected information of each coordinate's kink in its mean and variance; None without any.
+
+    Of a rate r at a distance d with variance v that information is ``q = r sqrt(2 / (pi v)) exp(-d^2 / (2 v))``.
+    """
+    in_mean, in_variance = np.zeros(mean.size), np.zeros(mean.size)
+    for term, rows in prior.proper_terms:
+        if rows is None and term.family in ("laplace", "elastic_net"):
+            index = list(term.columns)
+            rate = 1.0 / term.parameters["scale"] if term.family == "laplace" else term.parameters["l1"]
+            v, away = np.square(root[index]).sum(axis=1), mean[index] - term.parameters["mean"]
+            curve = rate * _size(mean[index], v, term.parameters["mean"])[2]
+            in_mean[index] -= curve * away / v
+            in_variance[index] += 0.5 * curve * (np.square(away) / v - 1.0) / v
+    return (in_mean, in_variance) if in_variance.any() else None
+
+
 def _normal(m: Array, v: Array, given: Parameters) -> tuple[float, Array, Array]:
     density, precision = DENSITIES["normal"], 1.0 / np.square(given["scale"])
     return float(density.log_density(m, **given) - 0.5 * v @ precision), density.score(m, **given), precision

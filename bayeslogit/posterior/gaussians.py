@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from bayeslogit.errors import FitError
 from bayeslogit.logistic import variance_derivatives
@@ -18,7 +19,7 @@ from bayeslogit.posterior.certificate import checks_of
 from bayeslogit.posterior.expected_prior import expected_prior
 from bayeslogit.posterior.ground import Ground
 from bayeslogit.posterior.laplace import LaplacePosterior
-from bayeslogit.posterior.rung import Moments, Rung
+from bayeslogit.posterior.rung import Estimator, Moments, Rung
 from bayeslogit.posterior.variational import Gaussian, checked, fit_gaussian
 from bayeslogit.target import LogPosterior
 
@@ -28,17 +29,17 @@ _COLUMNS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianEstimator:
-    """`Estimator` of a Gaussian: every number of a linear function is exact, and nothing has a Monte-Carlo error.
+class GaussianEstimator(Estimator):
+    """Of a Gaussian: every number of a linear function is exact, and nothing has a Monte-Carlo error.
 
     Attributes
     ----------
-    describe : callable
+    known : callable
         Mean and sd of linear functions, rows of shape (m, p); of all columns for None.
     draws : array, shape (S, p)
     """
 
-    describe: Callable[[Array | None], tuple[Array, Array]]
+    known: Callable[[Array | None], tuple[Array, Array]]
     draws: Array
 
     def points(self) -> Array:
@@ -48,17 +49,30 @@ class GaussianEstimator:
         return np.full(self.draws.shape[0], -math.log(self.draws.shape[0]))
 
     def moments(self, rows: Array | None = None) -> Moments:
-        mean, sd = self.describe(rows)
+        mean, sd = self.known(rows)
         return Moments(mean, sd, np.zeros_like(mean), np.zeros_like(mean))
 
     def quantiles(self, probs: Array, rows: Array | None = None) -> tuple[Array, Array]:
-        mean, sd = self.describe(rows)
+        mean, sd = self.known(rows)
         values = mean + ndtri(probs)[:, None] * sd
         return values, np.zeros_like(values)
 
     def expect(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
-        values = np.asarray(function(self.draws), dtype=np.float64)
-        return values.mean(axis=0), values.std(axis=0, ddof=1) / math.sqrt(values.shape[0])
+        return self.average(np.asarray(function(self.draws), dtype=np.float64))
+
+    def average(self, values: Array) -> tuple[Array, Array]:
+        count = values.shape[0]
+        if count < 2:
+            return values.mean(axis=0), np.full(values.shape[1:], np.nan)
+        return values.mean(axis=0), values.std(axis=0, ddof=1) / math.sqrt(count)
+
+    def distribution(self, columns: Sequence[int], at: Array) -> tuple[Array, Array]:
+        mean, sd = (each[list(columns)] for each in self._columns)
+        return ndtr((at - mean) / sd), np.zeros(at.size)
+
+    @cached_property
+    def _columns(self) -> tuple[Array, Array]:
+        return self.known(None)
 
 
 def sample_laplace(target: LogPosterior, mode: Mode, draws: int = 4000, rng: Rng = 0) -> Rung:
@@ -73,7 +87,7 @@ def sample_laplace(target: LogPosterior, mode: Mode, draws: int = 4000, rng: Rng
     posterior = LaplacePosterior.at(mode)
     values = posterior.sample(draws, rng)
 
-    def describe(rows: Array | None) -> tuple[Array, Array]:
+    def known(rows: Array | None) -> tuple[Array, Array]:
         if rows is None:
             return posterior.mean, posterior.sd
         return rows @ posterior.mean, np.sqrt(posterior.variances(posterior.coordinates.functions(rows)))
@@ -88,7 +102,7 @@ def sample_laplace(target: LogPosterior, mode: Mode, draws: int = 4000, rng: Rng
         evidence = math.nan
         notes.append("No log evidence: at the kink of a prior there is no curvature to integrate.")
         reasons.append("coefficients at the kink of their prior are held there: draws are given the zero set")
-    estimator = GaussianEstimator(describe, values)
+    estimator = GaussianEstimator(known, values)
     return _rung("laplace", target.design.columns, estimator, evidence, math.nan, (began, 0), reasons, notes)
 
 
@@ -112,7 +126,7 @@ def sample_variational(target: LogPosterior, mode: Mode, draws: int = 4000, rng:
     z = rng.standard_normal((gaussian.mean.size, draws))
     values = ground.lift(gaussian.mean + (gaussian.root @ z).T, rng)
 
-    def describe(rows: Array | None) -> tuple[Array, Array]:
+    def known(rows: Array | None) -> tuple[Array, Array]:
         count = len(ground.columns) if rows is None else rows.shape[0]
         means, sds = [np.zeros(0)], [np.zeros(0)]
         for lower in range(0, count, _COLUMNS_AT_ONCE):
@@ -125,7 +139,7 @@ def sample_variational(target: LogPosterior, mode: Mode, draws: int = 4000, rng:
     evidence = math.nan if target.prior.whole else fit.elbo
     reasons = ["a Gaussian is not the posterior: how far off its numbers are is not known on this rung"]
     notes = ["The log evidence is a lower bound (ELBO)."]
-    estimator = GaussianEstimator(describe, values)
+    estimator = GaussianEstimator(known, values)
     return _rung("variational", ground.columns, estimator, evidence, evidence, (began, fit.steps), reasons, notes)
 
 

@@ -6,20 +6,35 @@ span of the rows; across that span the posterior is the prior.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslogit.design import Design
 from bayeslogit.errors import FitError
 from bayeslogit.expansion import Expansion
-from bayeslogit.logistic import expected_terms, log_likelihoods
 from bayeslogit.mode import Mode
+from bayeslogit.posterior.chunks import (
+    Chunk as Chunk,
+)
+from bayeslogit.posterior.chunks import (
+    block_cubes,
+    block_expectation,
+    block_likelihoods,
+    block_linear,
+    chunks_of,
+    cubes,
+    expectation,
+    likelihoods,
+    skewness,
+)
 from bayeslogit.posterior.expected_prior import expected_prior
+from bayeslogit.sources.spread import Spread
 from bayeslogit.steps import cholesky_factor
 from bayeslogit.subspace import Subspace
 from bayeslogit.target import LogPosterior
@@ -35,8 +50,6 @@ _LEAST_ROWS, _MOST_ROWS = 64, 512
 _PRODUCTS = 1 << 16
 # Share of a prior sd that may be rounding.
 _ROUNDING = 1e-7
-# Step of the differences that give a third derivative, log-odds: eight digits are left.
-_STEP = 1e-3
 _WIDE_PRODUCTS = 1 << 20
 # Products of matrices up to this many multiplications stay on one thread of the BLAS; so do those of NARROW targets.
 _ONE_THREAD, _NARROW = 1 << 18, 32
@@ -44,24 +57,13 @@ _ONE_THREAD, _NARROW = 1 << 18, 32
 _POOL_PAYS = 1 << 18
 
 
-class Chunk(NamedTuple):
-    """Some rows: core columns, weighted successes, weighted failures (None: single trials of weight 1), offset."""
-
-    X: Array
-    successes: Array
-    failures: Array | None
-    offset: Array
-
-
 def _slices(count: int, size: int) -> Iterator[slice]:
     size = max(size, 16)
     return (slice(lower, min(lower + size, count)) for lower in range(0, count, size))
 
 
-def _apply(
-    sums: Callable[..., Array], chunk: Chunk, cubic: Array | None, base: Array, moved: Array, part: slice
-) -> Array:
-    return sums(chunk, cubic, base, moved[:, part])
+def _apply(chunk: Chunk, cubic: Array | None, base: Array, moved: Array, part: slice) -> Array:
+    return likelihoods(chunk, cubic, base, moved[:, part])
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,17 @@ class Cubic:
     Attributes
     ----------
     coefficients : tuple of arrays
-        Of each chunk: c_i, a sixth of the expected third derivative of the likelihood of row i.
+        Of each chunk: c_i, a sixth of the expected third derivative of the likelihood of row i; empty where the rows
+        are not in memory.
     linear : array, shape (k,)
         ``sum_i c_i var(x_i' d) x_i``: three times it is what the Hermite form lacks to the sum of cubes.
+    around : tuple of two arrays
+        Mean and root of the Normal.
     """
 
     coefficients: tuple[Array, ...]
     linear: Array
+    around: tuple[Array, Array]
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,8 @@ class Ground:
 
     @cached_property
     def n_rows(self) -> int:
+        if self._elsewhere:
+            return self.target.design.n_rows
         return sum(chunk.offset.size for chunk in self.chunks())
 
     def chunks(self) -> Iterator[Chunk]:
@@ -151,18 +159,21 @@ class Ground:
         return tuple(self._cut())
 
     def _cut(self) -> Iterator[Chunk]:
-        design = self.target.design.centered(self.target.coordinates.center)
-        size = min(max(-(-design.source.n_rows // 4), _LEAST_ROWS), _MOST_ROWS)
-        for block in design.source.blocks():
-            for lower in range(0, block.offset.size, size):
-                part = slice(lower, lower + size)
-                successes, failures = block.successes[part], block.failures[part]
-                used = successes + failures > 0.0
-                X, offset = block.X.take(part).toarray(), block.offset[part]
-                if not used.all():
-                    X, successes, failures, offset = X[used], successes[used], failures[used], offset[used]
-                single = np.all((successes == 0.0) | (successes == 1.0)) and np.all(successes + failures == 1.0)
-                yield Chunk(X, successes, None if single else failures, offset)
+        for block in self._rows.source.blocks():
+            yield from chunks_of(block, self._size_of_chunk)
+
+    @property
+    def _rows(self) -> Design:
+        return self.target.design.centered(self.target.coordinates.center)
+
+    @property
+    def _size_of_chunk(self) -> int:
+        return min(max(-(-self.target.design.source.n_rows // 4), _LEAST_ROWS), _MOST_ROWS)
+
+    @property
+    def _elsewhere(self) -> bool:
+        """Whether the rows are not in memory, and too many to be brought there: every sum is a pass of its own."""
+        return isinstance(self.target.design.source, Spread) and not self._small
 
     def core(self, gamma: Array) -> Array:
         """Working coordinates of ``whole`` as core coordinates; what lies across is left out."""
@@ -204,14 +215,14 @@ class Ground:
             raise FitError("The variational rung does not know Jeffreys' prior: use 'laplace', 'importance' or 'nuts'.")
         value, score = 0.0, np.zeros(self.size)
         information = np.zeros((self.size, self.size))
-        for chunk in self.chunks():
-            failures = 1.0 - chunk.successes if chunk.failures is None else chunk.failures
-            sd = np.sqrt(np.square(chunk.X @ root).sum(axis=1))
-            terms = expected_terms(chunk.X @ mean + chunk.offset, sd, chunk.successes, failures)
-            value += float(terms.log_density.sum())
-            score += terms.residual @ chunk.X
-            weight = (chunk.successes + failures) * terms.variance
-            information += chunk.X.T @ (chunk.X * weight[:, None])
+        if self._elsewhere:
+            whole = self._rows.reduce(block_expectation, self._size_of_chunk, mean, root)
+            value, score, information = whole.log_density, whole.score, whole.information
+        for chunk in () if self._elsewhere else self.chunks():
+            own = expectation(chunk, mean, root)
+            value += own[0]
+            score += own[1]
+            information += own[2]
         data = Expansion(value, score, 0.5 * (information + information.T))
         return data + expected_prior(self.target.prior_target, mean, root)
 
@@ -233,21 +244,21 @@ class Ground:
     def cubic(self, mean: Array, root: Array) -> Cubic:
         """The cubic form of the likelihood under ``Normal(mean, root root')``: one pass."""
         parts, linear = [], np.zeros(self.size)
-        for chunk in self.chunks():
-            count = 1.0 if chunk.failures is None else chunk.successes + chunk.failures
-            squares = np.square(chunk.X @ root).sum(axis=1)
-            at, half = chunk.X @ mean + chunk.offset, np.full(chunk.offset.size, 0.5)
-            up, down = (expected_terms(at + step, np.sqrt(squares), half, half).variance for step in (_STEP, -_STEP))
-            parts.append(count * (down - up) / (12.0 * _STEP))
-            linear += (parts[-1] * squares) @ chunk.X
-        return Cubic(tuple(parts), linear)
+        if self._elsewhere:
+            linear = self._rows.reduce(block_linear, self._size_of_chunk, mean, root)
+        for chunk in () if self._elsewhere else self.chunks():
+            own, pull = skewness(chunk, mean, root)
+            parts.append(own)
+            linear += pull
+        return Cubic(tuple(parts), linear, (mean, root))
 
     def cubes(self, cubic: Cubic, directions: Array) -> Array:
         """``sum_i c_i (x_i' a)^3`` of each direction a, shape (k, m) to (m,)."""
+        if self._elsewhere:
+            return self._rows.reduce(block_cubes, self._size_of_chunk, cubic.around, directions)
         result = np.zeros(directions.shape[1])
         for chunk, c in zip(self.chunks(), cubic.coefficients, strict=True):
-            along = chunk.X @ directions
-            result += c @ (along * along * along)
+            result += cubes(chunk, c, directions)
         return result
 
     def _prior(self, thetas: Array) -> Array:
@@ -256,20 +267,15 @@ class Ground:
     def _likelihoods(self, mean: Array, away: Array, form: Cubic | None) -> Array:
         """At ``mean + away`` alone, or with ``mean - away`` and the cubes."""
         count, kinds = away.shape[1], 1 if form is None else 3
-
-        def sums(chunk: Chunk, cubic: Array | None, base: Array, moved: Array) -> Array:
-            result = np.empty((kinds, moved.shape[1]))
-            result[0] = log_likelihoods(base + moved, chunk.successes, chunk.failures)
-            if cubic is not None:
-                result[1] = log_likelihoods(base - moved, chunk.successes, chunk.failures)
-                result[2] = cubic @ (moved * moved * moved)
-            return result
+        if self._elsewhere:
+            around = None if form is None else form.around
+            return self._rows.reduce(block_likelihoods, self._size_of_chunk, mean, away, around)
 
         def of_chunk(work: tuple[Chunk, Array | None]) -> Array:
             chunk, cubic = work
             base, result = (chunk.X @ mean + chunk.offset)[:, None], np.empty((kinds, count))
             for part in _slices(count, min(_PRODUCTS, _ONE_THREAD // self.size) // max(base.size, 1)):
-                result[:, part] = sums(chunk, cubic, base, chunk.X @ away[:, part])
+                result[:, part] = likelihoods(chunk, cubic, base, chunk.X @ away[:, part])
             return result
 
         pool: Any = in_order if self.target.design.source.n_rows * count >= _POOL_PAYS else map
@@ -285,7 +291,7 @@ class Ground:
             for wide in _slices(count, _WIDE_PRODUCTS // max(base.size, 1)):
                 moved = chunk.X @ away[:, wide]
                 parts = list(_slices(moved.shape[1], _PRODUCTS // max(base.size, 1)))
-                todo = partial(_apply, sums, chunk, cubic, base, moved)
+                todo = partial(_apply, chunk, cubic, base, moved)
                 for part, found in zip(parts, pool(todo, parts), strict=True):
                     total[:, wide][:, part] += found
         return total

@@ -38,13 +38,15 @@ _FIRST_PAIRS = 1000
 # Numbers that all pairs may cost, and hold; and the most pairs whatever they cost.
 _WORK, _HELD, _MOST_PAIRS = 1e10, 1 << 23, 200_000
 # Errors are brought this far below their bounds: an error that is estimated may be lucky.
-_AIM = 0.75
+_AIM = 0.85
 _SPARE = 1.1
 # Tail index from which on weights are smoothed: below it their variance is finite, and they are better left alone.
 _SMOOTH_FROM = 0.5
 _REFITS = 3
 # Pairs after which an attempt is given up that would need this many times its budget.
 _ENOUGH_TO_TELL, _HOPELESS = 4000, 4.0
+# Errors, in bounds, that are worth some pairs where no certificate is to be had: those of 4,000 draws of NUTS.
+_USEFUL = 2.4
 # Pairs that the covariance so far is worth when it is refitted.
 _PRIOR_PAIRS = 5.0
 
@@ -59,6 +61,11 @@ class _Attempt:
     weights: Weights
     log_evidence: float
     log_evidence_se: float
+
+    @property
+    def lost(self) -> bool:
+        """So few points carry the weight that they tell nothing of a better Gaussian either."""
+        return not self.weights.reliable and self.weights.ess < self.estimator.proposal.gaussian.mean.size
 
     @property
     def worst(self) -> float:
@@ -105,7 +112,7 @@ def sample_importance(
         pairs += attempt.weights.count
         if best is None or _rank(attempt) < _rank(best):
             best = attempt
-        if not attempt.weights.doubts() or refit == _REFITS:
+        if not attempt.weights.doubts() or attempt.lost or refit == _REFITS:
             break
         refitted = _refitted(attempt)
         if refitted is None:
@@ -185,10 +192,13 @@ def _attempt(ground: Ground, proposal: Proposal, budget: int, rng: np.random.Gen
         count = found.weights.count
         if (found.worst <= _AIM and not found.weights.doubts()) or count >= budget:
             return found
-        needed = count * (found.worst / _AIM) ** 2 * _SPARE
-        hopeless = not found.weights.reliable or needed > _HOPELESS * budget
-        if hopeless and count >= _ENOUGH_TO_TELL:
+        if found.lost or (count >= _ENOUGH_TO_TELL and not found.weights.reliable):
             return found
+        needed = count * (found.worst / _AIM) ** 2 * _SPARE
+        if needed > _HOPELESS * budget and count >= _ENOUGH_TO_TELL:
+            needed = count * (found.worst / _USEFUL) ** 2 * _SPARE
+            if found.worst <= _USEFUL or needed > budget:
+                return found
         wanted = min(int(min(max(needed, 1.3 * count), 5.0 * count)), budget)
 
 

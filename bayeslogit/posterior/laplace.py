@@ -109,7 +109,10 @@ class LaplacePosterior:
     def sample(self, draws: int, rng: int | np.random.Generator) -> Array:
         """Independent draws, shape (draws, p)."""
         if self.factor is None:
-            raise FitError("This fit has no finite covariance, so there is nothing to draw from.")
+            raise FitError(
+                "This fit holds no covariance, so there is no Gaussian at its mode to draw from. Where that is for "
+                "covariance='none', fit again without it, or use another rung: method='variational' or 'importance'."
+            )
         rng = np.random.default_rng(rng)
         z = rng.standard_normal((self.factor.scale.size, draws))
         moved = self.factor.unwhiten(z)

@@ -13,7 +13,7 @@ indicator, and for the cubic form that makes the log posterior skew.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -24,7 +24,7 @@ from scipy.special import ndtr, ndtri
 from bayeslogit.posterior.controls import corrected
 from bayeslogit.posterior.ground import Ground
 from bayeslogit.posterior.pairs import Pairs, Proposal
-from bayeslogit.posterior.rung import Moments
+from bayeslogit.posterior.rung import Estimator, Moments
 from bayeslogit.workers import in_order
 
 Array = NDArray[np.float64]
@@ -40,13 +40,15 @@ _ROUNDS = 6
 _SETTLED = 0.5
 # Share of a step by which it may be wrong.
 _LEFT_OVER = 0.2
+# Sds of the proposal beyond which a distribution function is not followed.
+_FAR = 1e6
 # Skewness up to which two terms of its series give a start.
 _SLIGHTLY_SKEW = 0.8
 
 
 @dataclass(frozen=True, eq=False)
-class PairEstimator:
-    """`Estimator` of weighted pairs.
+class PairEstimator(Estimator):
+    """Of weighted pairs.
 
     Attributes
     ----------
@@ -163,23 +165,27 @@ class PairEstimator:
         return moments, max(float(disagreement.max(initial=0.0)) for _, disagreement in parts)
 
     def quantiles(self, probs: Array, rows: Array | None = None) -> tuple[Array, Array]:
-        moments, lower, found = self.moments(rows), 0, []
+        moments, found = self.moments(rows), []
         todo = partial(self._quantiles, probs)
-        for group in self._groups(rows):
-            gaussian = self.proposal.gaussian
-            units = np.concatenate([column.core for column in group]) @ gaussian.root
-            units /= np.maximum(np.concatenate([column.sd for column in group]), 1e-300)[:, None]
-            skewness = self.ground.cubes(self.proposal.cubic, gaussian.root @ units.T)
-            parts = []
-            for column in group:
-                here = slice(lower, lower + column.sd.size)
-                parts.append((column, skewness[: column.sd.size], moments.mean[here], moments.sd[here]))
-                skewness, lower = skewness[column.sd.size :], here.stop
+        for group in self._skew_groups(rows):
+            parts = [(column, skewness, moments.mean[here], moments.sd[here]) for column, skewness, here in group]
             found += list(in_order(todo, parts))
         return np.concatenate([f[0] for f in found], axis=1), np.concatenate([f[1] for f in found], axis=1)
 
+    def distribution(self, columns: Sequence[int], at: Array) -> tuple[Array, Array]:
+        rows = np.zeros((len(columns), len(self.ground.columns)))
+        rows[np.arange(len(columns)), list(columns)] = 1.0
+        found = [
+            column.below(np.clip(at[here] - column.at, -_FAR * column.sd, _FAR * column.sd), skewness)
+            for group in self._skew_groups(rows)
+            for column, skewness, here in group
+        ]
+        return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+
     def expect(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
-        values = np.asarray(function(self.points()), dtype=np.float64)
+        return self.average(np.asarray(function(self.points()), dtype=np.float64))
+
+    def average(self, values: Array) -> tuple[Array, Array]:
         S = self.pairs.count
         flat = values.reshape(2 * S, -1).T
         plus, minus = 0.5 * (self.weight + self.odd), 0.5 * (self.weight - self.odd)
@@ -187,6 +193,20 @@ class PairEstimator:
         found = corrected(plus * (flat[:, :S] - mean[:, None]) + minus * (flat[:, S:] - mean[:, None]), self.shared)
         shape = values.shape[1:]
         return (mean + found.shift).reshape(shape), found.mcse.reshape(shape)
+
+    def _skew_groups(self, rows: Array | None) -> Iterator[list[tuple[_Columns, Array, slice]]]:
+        """Each with the skewness of its functions under the Gaussian, and its place among all."""
+        lower, gaussian = 0, self.proposal.gaussian
+        for group in self._groups(rows):
+            units = np.concatenate([column.core for column in group]) @ gaussian.root
+            units /= np.maximum(np.concatenate([column.sd for column in group]), 1e-300)[:, None]
+            skewness = self.ground.cubes(self.proposal.cubic, gaussian.root @ units.T)
+            placed = []
+            for column in group:
+                here = slice(lower, lower + column.sd.size)
+                placed.append((column, skewness[: column.sd.size], here))
+                skewness, lower = skewness[column.sd.size :], here.stop
+            yield placed
 
     def _groups(self, rows: Array | None) -> Iterator[list[_Columns]]:
         """Linear functions and their deviations: many at a time for the threads of the BLAS, in parts for our own."""

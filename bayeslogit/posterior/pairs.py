@@ -33,9 +33,12 @@ class Defence(NamedTuple):
 
 # The control variates take back what draws from a t cost, so its share can be large where it reaches the tails of
 # single coefficients; in many dimensions it mostly draws points that are too far out, and is kept light (measured).
-_FEW = 15
-_FEW_DIMENSIONS = (Defence(0.5, 5.0, 1.25),)
-_MANY_DIMENSIONS = (Defence(0.1, 4.0, 1.25), Defence(0.3, 20.0, 1.15))
+# By the most dimensions that each is for.
+_USUAL = (
+    (15, (Defence(0.5, 5.0, 1.25),)),
+    (50, (Defence(0.1, 4.0, 1.25), Defence(0.3, 20.0, 1.15))),
+    (math.inf, (Defence(0.05, 8.0, 1.15), Defence(0.6, 60.0, 1.06))),
+)
 # For a second try, where the first has met heavy tails.
 WIDE_DEFENCES = (Defence(0.3, 3.0, 1.5), Defence(0.3, 8.0, 1.2))
 
@@ -51,7 +54,7 @@ class Proposal:
 
     @classmethod
     def around(cls, ground: Ground, gaussian: Gaussian, defences: tuple[Defence, ...] | None = None) -> Proposal:
-        usual = _FEW_DIMENSIONS if gaussian.mean.size <= _FEW else _MANY_DIMENSIONS
+        usual = next(parts for most, parts in _USUAL if gaussian.mean.size <= most)
         return cls(gaussian, usual if defences is None else defences, ground.cubic(gaussian.mean, gaussian.root))
 
     def draw(self, count: int, rng: np.random.Generator) -> Array:

@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.certificate import checks_of, verdict, worst
+from bayeslogit.posterior.functions import Described, finite_values
 from bayeslogit.posterior.ground import Ground, Linear
+from bayeslogit.posterior.lines import describe_lattices
 from bayeslogit.posterior.pair_estimator import PairEstimator
 from bayeslogit.posterior.pairs import Pairs, Proposal
-from bayeslogit.posterior.rung import Moments, Rung
+from bayeslogit.posterior.rung import QUANTILE_BOUND, Estimator, Moments, Rung
 from bayeslogit.posterior.unseen import other_modes
 from bayeslogit.posterior.variational import Gaussian, near_gaussian
 from bayeslogit.target import LogPosterior
@@ -46,6 +48,10 @@ _AIM = 0.2
 # Tolerance of the Gaussian that whitens the lattices, in sds.
 _NEAR = 1e-3
 _SUB = 96
+# Of a function: nodes a side of a cell, nodes in all, and products of rows and nodes.
+_FINEST, _MOST_NODES, _MOST_PRODUCTS = 256, 250_000, 2e8
+# Nodes whose density is less than exp(-SEEN) of the highest are not shown to functions.
+_SEEN = 26.0
 
 
 def affordable(target: LogPosterior) -> Literal["at once", "if needed", "never"]:
@@ -91,8 +97,8 @@ class Marginal:
 
 
 @dataclass(frozen=True, eq=False)
-class QuadratureEstimator:
-    """`Estimator` of lattices; the errors it gives are differences of interlaced ones."""
+class QuadratureEstimator(Estimator):
+    """Of lattices; the errors it gives are differences of interlaced ones."""
 
     ground: Ground
     gaussian: Gaussian
@@ -105,7 +111,7 @@ class QuadratureEstimator:
         return self._nodes()[1]
 
     def _nodes(self) -> tuple[Array, Array]:
-        parts = _lattices(self.ground, self.gaussian, np.eye(self.gaussian.mean.size), self.finer)
+        parts = self._parts
         y = np.concatenate([part[0] for part in parts])
         log_density = np.concatenate([part[1] for part in parts])
         thetas = self.gaussian.mean + y @ self.gaussian.root.T
@@ -131,11 +137,36 @@ class QuadratureEstimator:
         return result
 
     def moments(self, rows: Array | None = None) -> Moments:
-        found = self.marginals(rows)
+        if rows is not None:
+            return self._of_linear(self.ground.linear(rows))
+        found = self._own
         mean = np.array([at + length * m.mean for at, length, m in found])
         sd = np.array([length * m.sd for _, length, m in found])
         errors = np.array([length * m.errors[1:] for _, length, m in found])
         return Moments(mean, sd, errors[:, 0], errors[:, 1])
+
+    def _of_linear(self, linear: Linear) -> Moments:
+        """Mean and sd follow from those of the coefficients: only distribution functions need lattices of their own."""
+        means, squares, masses = self._sums
+        along = linear.core @ self.gaussian.root
+        shift = linear.core @ self.gaussian.mean + linear.constant
+        mass = masses / masses.sum()
+        halves = means @ along.T
+        seconds = np.einsum("mi,hij,mj->hm", along, squares, along)
+        mean, second = mass @ halves, mass @ seconds
+        sds = np.sqrt(np.maximum(seconds - np.square(halves), 0.0))
+        sd = np.sqrt(np.maximum(second - np.square(mean), 0.0))
+        return Moments(shift + mean, sd, 0.5 * np.abs(halves[0] - halves[1]), 0.5 * np.abs(sds[0] - sds[1]))
+
+    @cached_property
+    def _sums(self) -> tuple[Array, Array, Array]:
+        """First and second moments of the whitened coordinates on each lattice, (2, k) and (2, k, k), and its mass."""
+        top = max(float(values.max()) for _, values in self._parts)
+        weights = [np.exp(values - top) for _, values in self._parts]
+        masses = np.array([w.sum() for w in weights])
+        means = [w @ y / w.sum() for w, (y, _) in zip(weights, self._parts, strict=True)]
+        squares = [(y * w[:, None]).T @ y / w.sum() for w, (y, _) in zip(weights, self._parts, strict=True)]
+        return np.array(means), np.array(squares), masses
 
     def quantiles(self, probs: Array, rows: Array | None = None) -> tuple[Array, Array]:
         found = self.marginals(rows)
@@ -160,6 +191,32 @@ class QuadratureEstimator:
         weight, half = np.exp(log_weights), points.shape[0] // 2
         one, two = (np.tensordot(weight[s], values[s], 1) / weight[s].sum() for s in (slice(half), slice(half, None)))
         return np.tensordot(weight, values, 1), np.asarray(0.5 * np.abs(one - two))
+
+    def describe(self, function: Callable[[Array], Array], probs: Array) -> Described:
+        found, finer, parts = None, self.finer, self._parts
+        while found is None or finer * 2 <= _FINEST:
+            top = max(float(logs.max()) for _, logs in parts)
+            parts = [(y[logs > top - _SEEN], logs[logs > top - _SEEN]) for y, logs in parts]
+            values = []
+            for y, logs in parts:
+                points = self.ground.lift(self.gaussian.mean + y @ self.gaussian.root.T, np.random.default_rng(0))
+                values.append(finite_values(function(points), points, np.exp(logs - top)))
+            found = describe_lattices(parts, values, _SIDE / finer, probs)
+            nodes = 2**self.gaussian.mean.size * sum(y.shape[0] for y, _ in parts)
+            small = np.all(found.quantile_mcse <= _AIM * QUANTILE_BOUND * found.sd)
+            if small or nodes > _MOST_NODES or nodes * self.ground.n_rows > _MOST_PRODUCTS:
+                break
+            finer *= 2
+            parts = self._lattices(finer)
+        assert found is not None
+        return found
+
+    @cached_property
+    def _parts(self) -> list[tuple[Array, Array]]:
+        return self._lattices(self.finer)
+
+    def _lattices(self, finer: int) -> list[tuple[Array, Array]]:
+        return _lattices(self.ground, self.gaussian, np.eye(self.gaussian.mean.size), finer)
 
 
 def sample_quadrature(target: LogPosterior, mode: Mode, draws: int = 4000, rng: int | np.random.Generator = 0) -> Rung:

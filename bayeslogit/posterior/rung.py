@@ -6,12 +6,14 @@ would; `values` are for whatever a user wants to do himself. STATISTICS.md secti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bayeslogit.posterior.functions import Described, describe_points
 
 Array = NDArray[np.float64]
 Level = Literal["certified", "approximate", "failed"]
@@ -60,6 +62,19 @@ class Estimator(Protocol):
         """Mean of ``function(points)``, shape (S,) or (S, m), and its Monte-Carlo error; floats or shape (m,)."""
         ...
 
+    def average(self, values: Array) -> tuple[Array, Array]:
+        """The same of values at the points, in their order."""
+        return self.expect(lambda _: values)
+
+    def distribution(self, columns: Sequence[int], at: Array) -> tuple[Array, Array]:
+        """Probability that each of some columns lies below its value in ``at``, and its error; each shape (m,)."""
+        index = list(columns)
+        return self.expect(lambda points: (points[:, index] < at).astype(np.float64))
+
+    def describe(self, function: Callable[[Array], Array], probs: Array) -> Described:
+        """Of a function of points, shape (S, p) to (S, m)."""
+        return describe_points(self, function, probs)
+
 
 @dataclass(frozen=True)
 class Checks:
@@ -98,7 +113,7 @@ class Rung:
     Attributes
     ----------
     method : str
-        "laplace", "variational", "importance", "quadrature" or "nuts".
+        "laplace", "variational", "importance", "quadrature", "annealed" or "nuts".
     columns : tuple of str
     mean, sd, mean_mcse, sd_mcse : array, shape (p,)
         In the user's columns; Monte-Carlo errors are zero where nothing was drawn to get the number.
@@ -187,6 +202,15 @@ class Rung:
             Each of shape () or (m,).
         """
         return self.estimator.expect(function)
+
+    def describe(self, function: Callable[[Array], Array], probs: float | Array | list[float]) -> Described:
+        """Mean, sd and quantiles of a function, points of shape (S, p) to (S, m), with their Monte-Carlo errors."""
+        return self.estimator.describe(function, _probabilities(probs))
+
+    def below(self, columns: Sequence[int], at: Array) -> tuple[Array, Array]:
+        """Probability that each of some columns lies below its value in ``at``, and its error; each shape (m,)."""
+        value, error = self.estimator.distribution(columns, np.asarray(at, dtype=np.float64))
+        return np.clip(np.atleast_1d(value), 0.0, 1.0), np.atleast_1d(error)
 
 
 def _probabilities(probs: float | Array | list[float]) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from bayeslogit.errors import FitError
 from bayeslogit.expansion import Expansion
 from bayeslogit.mode import Mode
+from bayeslogit.posterior.expected_prior import kink_curves
 from bayeslogit.posterior.ground import Ground
 from bayeslogit.steps import cholesky_factor
 
@@ -25,6 +27,8 @@ _MOST_STEPS = 300
 _SHORTEST = 2.0**-30
 # Range of a first try of a step, in full steps of the fixed point.
 _SHORT, _LONG = 0.25, 1.5
+# Of the derivative of a marginal precision less its fixed point, which is at least a half without rounding.
+_LEAST_BEND = 0.25
 # Loss of the ELBO, relative to its size, that is rounding and not a step too far.
 _ROUNDING = 1e-12
 
@@ -48,6 +52,13 @@ class Gaussian:
         """None if the matrix is not positive definite to working precision."""
         factor = cholesky_factor(precision)
         return None if factor is None else cls(mean, factor.unwhiten(np.eye(mean.size)))
+
+    @property
+    def precision(self) -> Array:
+        """The inverse of the covariance, shape (k, k)."""
+        half = np.linalg.inv(self.root)
+        result: Array = half.T @ half
+        return result
 
     @property
     def log_determinant(self) -> float:
@@ -85,20 +96,22 @@ class VariationalFit:
     converged: bool
 
 
-def fit_gaussian(ground: Ground, mode: Mode, *, tol: float = 1e-6) -> VariationalFit:
-    """The nearest Gaussian, from the one at the mode.
+def fit_gaussian(ground: Ground, mode: Mode, *, tol: float = 1e-6, near: Gaussian | None = None) -> VariationalFit:
+    """The nearest Gaussian, from the one at the mode or another one that is near.
 
     Parameters
     ----------
     tol : float
         Largest accepted step of the mean, in sds; the precision is held to ten times that, relative.
+    near : Gaussian, optional
+        In the same coordinates, such as that under a neighbouring prior.
 
     Raises
     ------
     FitError
         If there is no finite mode, or a prior has no expectation under a Gaussian here.
     """
-    theta, information = ground.start(mode)
+    theta, information = ground.start(mode) if near is None else (near.mean, near.precision)
     now = Gaussian.of_precision(theta, information)
     assert now is not None  # `start` has seen to it
     precision = information
@@ -108,12 +121,15 @@ def fit_gaussian(ground: Ground, mode: Mode, *, tol: float = 1e-6) -> Variationa
     stride = 1.0
     while (decrement > tol or bend > 10.0 * tol) and steps < _MOST_STEPS:
         found = None
-        length = stride
+        joint = _joint(ground, now, precision, state)
+        length = stride if joint is None else 1.0
         while found is None and length > _SHORTEST and steps < _MOST_STEPS:
             mixed = (1.0 - length) * precision + length * state.information
+            if joint is not None:
+                mixed[np.diag_indices(mixed.shape[0])] += length * joint.more
             there = Gaussian.of_precision(now.mean, mixed)
             if there is not None:
-                moved = there.root @ (there.root.T @ state.score)
+                moved = there.root @ (there.root.T @ state.score) if joint is None else joint.moved
                 there = Gaussian(now.mean + length * moved, there.root)
                 trial = ground.expected(there.mean, there.root)
                 steps += 1
@@ -127,6 +143,36 @@ def fit_gaussian(ground: Ground, mode: Mode, *, tol: float = 1e-6) -> Variationa
         now, precision, state, elbo = found
         decrement, bend = _distance(now, state)
     return VariationalFit(now, elbo, decrement, bend, steps, decrement <= tol and bend <= 10.0 * tol)
+
+
+class _Joint(NamedTuple):
+    """Newton's step of the mean, and what it adds to the step of the precision's diagonal; each shape (k,)."""
+
+    moved: Array
+    more: Array
+
+
+def _joint(ground: Ground, now: Gaussian, precision: Array, state: Expansion) -> _Joint | None:
+    """Newton's step for means and marginal precisions together, where kinks couple them; None where none do.
+
+    By the fixed point each waits for the other, and coordinates a sd or two from their kinks zigzag or creep. For the
+    variance v of a coordinate, with kink information q, the change of its precision P is taken as ``dv = -v^2 dP``.
+    """
+    curves = kink_curves(ground.target.prior_target, now.mean, now.root)
+    if curves is None:
+        return None
+    in_mean, in_variance = curves
+    v = np.square(now.root).sum(axis=1)
+    off = np.diag(state.information) - np.diag(precision)
+    # d score / d v is half the second derivative of the score in the mean, -in_mean / 2.
+    gain = 1.0 / np.maximum(1.0 + np.square(v) * in_variance, _LEAST_BEND)
+    half = 0.5 * in_mean * np.square(v) * gain
+    inner = state.information - np.diag(half * in_mean)
+    factor = cholesky_factor(inner)
+    if factor is None:
+        return None
+    moved = factor.solve(state.score + half * off)
+    return _Joint(moved, gain * (off + in_mean * moved) - off)
 
 
 def _stride(length: float, before: Array, after: Array, unit: Array) -> float:
