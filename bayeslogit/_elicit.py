@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayeslogit._priors import Cauchy, Laplace, Normal, Prior, StudentT, priors
+from bayeslogit.boundary import guarded, short
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError
 from bayeslogit.logistic import expit
@@ -38,6 +39,8 @@ class Elicited:
     prob : float
     per : str
         In words.
+    df : float
+        Degrees of freedom of a Student-t prior; NaN for other families.
     """
 
     scale: float
@@ -48,6 +51,7 @@ class Elicited:
     odds_ratio: tuple[float, float]
     prob: float
     per: str
+    df: float = math.nan
 
     def __float__(self) -> float:
         return self.scale
@@ -55,14 +59,17 @@ class Elicited:
     def table(self) -> Table:
         rows: list[tuple[Cell, ...]] = [(name, scale) for name, scale in self.scales.items()]
         low, high = self.odds_ratio
+        tails = "" if math.isnan(self.df) else f", {self.df:g} degrees of freedom"
+        # Odds ratios may be of ten units; scale and centre are then of one, as priors have them.
+        unit = self.per if self.per.startswith("per sd") else "per unit"
         return Table(
             name="elicited",
-            title=f"Prior from odds ratios: {self.family}",
+            title=f"Prior from odds ratios: {self.family}{tails}",
             columns=(Column("term", "term"), Column("scale", "scale (log-odds per unit)", "number")),
             rows=tuple(rows) or (("every slope", self.scale),),
             header=(
                 f"{100.0 * self.prob:g} % of the odds ratios {self.per} lie between {low:g} and {high:g}.",
-                f"Centre {self.mean:.4g}, scale {self.scale:.4g}, log-odds {self.per}.",
+                f"Centre {self.mean:.4g}, scale {self.scale:.4g}, log-odds {unit}.",
             ),
         )
 
@@ -73,6 +80,7 @@ class Elicited:
         return self.table()._repr_html_()
 
 
+@guarded
 def elicit(
     odds_ratio: float | tuple[float, float],
     prob: float = 0.95,
@@ -126,26 +134,35 @@ def elicit(
     mean, half = 0.5 * (math.log(low) + math.log(high)), 0.5 * (math.log(high) - math.log(low))
     given = {"mean": np.zeros(1), "scale": np.ones(1)} | ({"df": np.array([_df(df)])} if family == "student_t" else {})
     scale = half / float(HALF_WIDTHS[family](prob, **given)[0])
-    names = [columns] if isinstance(columns, str) else None if columns is None else list(columns)
+    names, tails = _names(columns), _df(df) if family == "student_t" else math.nan
     if isinstance(per, str):
         steps = _sds(per, names, design)
         chosen = {name: _prior(family, scale / sd, mean / sd, df) for name, sd in steps.items()}
         scales = {name: scale / sd for name, sd in steps.items()}
-        return Elicited(scale, mean, priors(terms=chosen), scales, family, (low, high), prob, "per sd of the column")
+        words = "per sd of the column"
+        return Elicited(scale, mean, priors(terms=chosen), scales, family, (low, high), prob, words, tails)
     if isinstance(per, bool) or not 0.0 < per < math.inf:
         raise ArgumentError(f"elicit(per={per!r}): give a positive number of units, or 'sd' with design=.")
     words = "per unit" if per == 1.0 else f"per {per:g} units"
     prior = _prior(family, scale / per, mean / per, df)
     whole = prior if names is None else priors(terms=dict.fromkeys(names, prior))
     scales = {} if names is None else dict.fromkeys(names, scale / per)
-    return Elicited(scale / per, mean / per, whole, scales, family, (low, high), prob, words)
+    return Elicited(scale / per, mean / per, whole, scales, family, (low, high), prob, words, tails)
+
+
+def _names(columns: Any) -> list[str] | None:
+    if columns is None or isinstance(columns, str):
+        return None if columns is None else [columns]
+    if isinstance(columns, bytes) or not np.iterable(columns) or not all(isinstance(each, str) for each in columns):
+        raise ArgumentError(f"elicit(columns={short(columns)}): a column, or a list of columns, is needed.")
+    return list(columns)
 
 
 def _range(odds_ratio: Any) -> tuple[float, float]:
     try:
         one = np.ndim(odds_ratio) == 0
         low, high = (1.0 / float(odds_ratio), float(odds_ratio)) if one else (float(each) for each in odds_ratio)
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         low, high = math.nan, math.nan
     if not 0.0 < low < high < math.inf:
         raise ArgumentError(
@@ -187,6 +204,7 @@ def _sds(per: str, names: list[str] | None, design: Design | None) -> dict[str, 
     return {name: float(sds[name]) for name in names or slopes}
 
 
+@guarded
 def implied(prior: Prior | str | None, design: Design, prob: float = 0.95) -> Table:
     """What a prior says before the data: odds ratios per unit and per sd, probabilities, and its worth in observations.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit import frames
+from bayeslogit.boundary import guarded
 from bayeslogit.design import Design
 from bayeslogit.diagnostics import share_in_words
 from bayeslogit.draws import Draws
@@ -94,6 +95,7 @@ class Sensitivity:
         return self.table._repr_html_()
 
 
+@guarded
 def sensitivity(
     fit: Fit | Draws,
     *,

@@ -2,46 +2,93 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from bayeslogit._fit import fit
 from bayeslogit._report import check_report, report
+from bayeslogit.cli_numbers import Numbers, exact, fit_numbers, leave, sampled
 from bayeslogit.cli_options import (
     DONE,
     NOT_CERTIFIED,
     NOT_CONVERGED,
     SCHEMA_VERSION,
     AsJson,
+    Config,
     Data,
     Drop,
+    DryRun,
     Event,
     Formula,
+    Label,
     Offset,
     PriorFor,
     Prob,
+    Sql,
     Trials,
     Weights,
-    finite,
-    prior_of,
+    print_json,
     say,
 )
+from bayeslogit.cli_plan import show_plan
 from bayeslogit.cli_posterior import Seed
+from bayeslogit.cli_question import Question, command_line, not_an_input
 from bayeslogit.comparisons import Comparison, compare
-from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError
+from bayeslogit.predict import check_prob
 from bayeslogit.presets import parse_prior
-from bayeslogit.render.terminal import print_table
+from bayeslogit.render.terminal import print_lines, print_table
+
+_OWN: dict[str, Any] = {"intercept": None, "prob": 0.95, "seed": 0, "no_nuts": False}
+# Monte-Carlo errors that another version's draws may have: of a certified log evidence, and of an elpd.
+_EVIDENCE_ERROR, _SCORE_ERROR = 0.01, 0.01
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One model under several priors."""
+
+    question: Question
+    priors: tuple[str, ...]
+    found: Comparison
+    config: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Compared:
+        """From the parameters of a command, or from the config of a manifest."""
+        texts = _priors(given.get("prior") or [])
+        question = Question.of({**given, "prior": texts})
+        own = {key: given.get(key, default) for key, default in _OWN.items()}
+        for note in question.design.notes:
+            say(note)
+        fits = {text: question.fit(question.prior_from(text)) for text in texts}
+        intercept = None if own["intercept"] is None else parse_prior(own["intercept"])
+        seed, prob, nuts = own["seed"], own["prob"], not own["no_nuts"]
+        found = compare(fits, rng=seed, intercept=intercept, prob=prob, nuts=nuts)
+        return cls(question, tuple(texts), found, {**question.settings, **own})
+
+    @property
+    def numbers(self) -> Numbers:
+        """Of every fit, with its evidence and its elpd."""
+        numbers: Numbers = {}
+        for name, fit in self.found.fits.items():
+            numbers |= {f"{name}: {key}": number for key, number in fit_numbers(fit).items()}
+        for row in self.found.table.records():
+            for key, error in (("elpd", _SCORE_ERROR), ("log_evidence", _EVIDENCE_ERROR)):
+                if isinstance(row[key], float):
+                    numbers[f"{row['fit']}: {key}"] = sampled(float(row[key] or 0.0), error, 0.0)
+        for name, weight in self.found.weights.items():
+            numbers[f"{name}: stacking weight"] = exact(weight)._replace(within=0.05)
+        return numbers
 
 
 def compare_command(
-    data: Data,
-    formula: Formula,
+    context: typer.Context,
+    data: Data = None,
+    formula: Formula = None,
     prior: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,13 +101,18 @@ def compare_command(
     prior_for: PriorFor = None,
     intercept: Annotated[
         str | None,
-        typer.Option(help="One proper prior for every intercept, such as normal:5, so that evidences compare."),
+        typer.Option(
+            help="One proper prior for every intercept, such as normal:5, so that evidences compare.",
+            show_default=False,
+        ),
     ] = None,
     trials: Trials = None,
     weights: Weights = None,
     offset: Offset = None,
     event: Event = None,
     drop_missing: Drop = False,
+    query: Sql = None,
+    label: Label = None,
     prob: Prob = 0.95,
     seed: Seed = 0,
     no_nuts: Annotated[
@@ -69,35 +121,32 @@ def compare_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with code 5 if the verdict on some posterior is 'failed'.")
     ] = False,
-    title: Annotated[str | None, typer.Option(help="Title of the report.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the report.", show_default=False)] = None,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     out: Annotated[
         Path | None, typer.Option(help="Also write a report: .html, .md, .tex or .json.", show_default=False)
     ] = None,
+    config: Config = None,
 ) -> int:
     """Compare priors for one model: evidence, leave-one-out, coefficients, and where the prior decides."""
-    named = _priors(prior or [])
+    check_prob(prob)
+    texts = _priors(prior or [])
+    for text in (*texts, *([] if intercept is None else [intercept])):
+        parse_prior(text)
     if out is not None:
-        check_report(out)
-    design = Design.from_formula(
-        formula,
-        data,
-        trials=trials,
-        weights=weights,
-        offset=offset,
-        event=event,
-        missing="drop" if drop_missing else "raise",
-    )
-    for note in design.notes:
-        say(note)
-    fits = {text: fit(design, prior=prior_of(text, prior_for or ())) for text in named}
-    found = compare(
-        fits, rng=seed, intercept=None if intercept is None else parse_prior(intercept), prob=prob, nuts=not no_nuts
-    )
-    _show(found, as_json, seed)
+        check_report(not_an_input(out, data))
+    if dry_run:
+        return show_plan(
+            Question.of({**context.params, "prior": texts}), as_json, {text: text for text in texts}, intercept
+        )
+    compared = Compared.of(context.params)
+    _show(compared.found, as_json, seed)
     if out is not None:
-        say(f"Report: {report(found, path=out, title=title, command=shlex.join(['bayeslogit', *sys.argv[1:]]))}")
-    return _code(found, strict)
+        say(f"Report: {report(compared.found, path=out, title=title, command=command_line())}")
+        inputs = (compared.question.input(out.parent),)
+        leave(out, "compare", compared.config, inputs, compared.numbers, seed)
+    return _code(compared.found, strict)
 
 
 def _priors(texts: list[str]) -> list[str]:
@@ -112,12 +161,12 @@ def _priors(texts: list[str]) -> list[str]:
 
 def _show(found: Comparison, as_json: bool, seed: int) -> None:
     if as_json:
-        print(json.dumps(finite(document(found, seed)), indent=1, allow_nan=False))
+        print_json(document(found, seed))
         return
-    for table in found.tables:
+    for table in found.labelled:
         print_table(table)
         print()
-    print("\n".join(found.conclusions))
+    print_lines(found.conclusions)
 
 
 def document(found: Comparison, seed: int) -> dict[str, Any]:

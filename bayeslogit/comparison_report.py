@@ -8,6 +8,10 @@ from dataclasses import replace
 from bayeslogit.comparisons import Comparison
 from bayeslogit.estimates import Estimates
 from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, Section, Verdict
+from bayeslogit.reporting.compared import compared_checklist, compared_glossary
+from bayeslogit.reporting.described import data, explained_prior
+from bayeslogit.reporting.names import Names
+from bayeslogit.reporting.tables import explained
 from bayeslogit.table import Table
 from bayeslogit.versions import package_version, version_facts
 
@@ -22,18 +26,24 @@ def comparison_document(
     question: str | None = None,
     command: str | None = None,
     tables: Sequence[Table] = (),
+    names: Names | None = None,
 ) -> Document:
-    """The report as a document record; ``tables`` follow the coefficients."""
+    """The report as a document record; ``tables`` follow the coefficients, ``names`` are labels for sentences."""
+    first = _first(comparison)
     sections = (
         Section("headline", "In short", tuple(_headline(comparison, question))),
-        Section("comparison", "Fits compared", (comparison.table, comparison.bayes_factors)),
-        Section("results", "Coefficients", (comparison.coefficients, comparison.figure(), *tables)),
-        Section("predictions", "Where the prior decides", (comparison.regions, comparison.predictions)),
+        Section("data", "Data", tuple(data(first, names or Names({}, {})))),
+        Section("model", "Models", tuple(_models(comparison))),
         Section("priors", "Priors", tuple(_priors(comparison))),
         Section("computation", "Computation", tuple(_computation(comparison))),
+        Section("comparison", "Fits compared", tuple(_compared(comparison))),
+        Section("results", "Coefficients", (comparison.coefficients, comparison.figure(), *tables)),
+        Section("predictions", "Where the prior decides", (comparison.regions, comparison.predictions)),
         Section("reproducibility", "Reproducibility", tuple(_reproducibility(comparison, command))),
+        Section("checklist", "Reporting guidelines", (_checklist(comparison, question, command),)),
+        Section("glossary", "Glossary", (compared_glossary(comparison.prob),)),
     )
-    facts = _first(comparison).facts
+    facts = first.facts
     return Document(
         title or f"Which prior, and does it matter? {facts.outcome}",
         f"Bayesian logistic regression: {facts.formula or facts.source}, {len(comparison.fits)} fits compared",
@@ -61,8 +71,8 @@ def _verdict(comparison: Comparison) -> Verdict:
     if worst == "good":
         return Verdict(
             "good",
-            "Every posterior is certified: means, sds, quantiles and log evidences are within their stated Monte-Carlo "
-            "errors.",
+            "Every posterior is certified: the Monte-Carlo errors of means, sds, quantiles and log evidences are "
+            "within their bounds.",
             label="Sound",
         )
     words = dict(_in_words(comparison))
@@ -77,9 +87,40 @@ def _in_words(comparison: Comparison) -> Iterator[tuple[str, str]]:
         yield entry.name, entry.reason if draws is None else draws.verdict.in_words
 
 
+def _checklist(comparison: Comparison, question: str | None, command: str | None) -> Table:
+    return compared_checklist(
+        question,
+        command,
+        hashed=bool(_first(comparison).facts.sha256),
+        chains=any(draws.method == "nuts" for draws in comparison.draws.values()),
+    )
+
+
+def _models(comparison: Comparison) -> Iterator[Block]:
+    """Every fit has the same likelihood; formulas may differ."""
+    yield Facts(
+        tuple((name, fit.facts.formula or f"{len(fit.columns):,} columns") for name, fit in comparison.fits.items())
+    )
+    yield Paragraph(
+        f"Each observation is one Bernoulli trial, with log-odds of {_first(comparison).facts.event_in_words} = sum of "
+        "coefficient x column. The rows and outcomes are the same in every fit; priors or formulas differ."
+    )
+
+
+def _compared(comparison: Comparison) -> Iterator[Block]:
+    yield explained(
+        comparison.table,
+        {
+            "log_evidence": "no rung gave one with a known error, or the prior has no constant",
+            "elpd": "there is no posterior to predict with",
+        },
+    )
+    yield comparison.bayes_factors
+
+
 def _priors(comparison: Comparison) -> Iterator[Block]:
     for number, (name, fit) in enumerate(comparison.fits.items(), 1):
-        table = fit.prior.table()
+        table = explained_prior(fit.prior)
         yield replace(table, name=f"priors-{number}", title=f"{name}: {fit.prior.name}")
 
 

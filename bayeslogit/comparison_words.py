@@ -54,6 +54,16 @@ def _prediction(entries: Sequence[Entry], differences: Sequence[Difference]) -> 
     others = [(e, d) for e, d in there if e is not best]
     worse = [f"{e.name} ({_behind(d)})" for e, d in others if d.value < -_CLEAR * d.se]
     equal = [f"{e.name} ({_behind(d)})" for e, d in others if not d.value < -_CLEAR * d.se]
+    if not worse:
+        reach = max(-d.value for _, d in others)
+        close = [e.name for e, _ in others]
+        yield (
+            "Left out one at a time, observations do not tell these fits apart: none predicts clearly better than "
+            f"another. {best.name} comes first (elpd {best.scores.elpd:.1f} nats), and {_list(close)} "
+            f"{'is' if len(close) == 1 else 'are'} within {_CLEAR:g} standard errors of it, at most {reach:.2g} nats "
+            "behind. Stacking weights of fits that predict alike say little."
+        )
+        return
     yield (
         f"Left out one at a time, observations are predicted best under {best.name} (elpd {best.scores.elpd:.1f} nats)"
         + (f", clearly better than under {_list(worse)}" if worse else "")
@@ -77,12 +87,13 @@ def _evidence(pairs: Mapping[tuple[str, str], BayesFactor]) -> Iterator[str]:
     if not known:
         reasons = sorted({found.reason for found in pairs.values()})
         if reasons:
-            yield f"There is no Bayes factor: {reasons[0]}{' (and other reasons)' if len(reasons) > 1 else ''}."
+            words = reasons[0].rstrip(".") + (" (and other reasons)" if len(reasons) > 1 else "")
+            yield f"There is no Bayes factor: {words}."
         return
     (first, second), top = max(known.items(), key=lambda item: abs(item[1].value))
     winner, loser = (first, second) if top.value >= 0.0 else (second, first)
     size = abs(top.value)
-    words = f"{math.exp(size):.3g}" if size < 50.0 else f"e^{size:.0f}"
+    words = _ratio(math.exp(size)) if size < 50.0 else f"e^{size:.0f}"
     partial = "" if len(known) == len(pairs) else f" among the {len(known)} of {len(pairs)} pairs that have one"
     yield (
         f"The largest Bayes factor{partial} is {words} for {winner} against {loser} (log {size:.2f}, Monte-Carlo error "
@@ -95,9 +106,19 @@ def _evidence(pairs: Mapping[tuple[str, str], BayesFactor]) -> Iterator[str]:
     )
 
 
+def _ratio(value: float) -> str:
+    """Three digits; no exponent where a reader needs none."""
+    if not 100.0 <= value < 1e6:
+        return f"{value:.3g}"
+    return f"{round(value, 2 - math.floor(math.log10(value))):,.0f}"
+
+
 def _coefficients(entries: Sequence[Entry], interval: str) -> Iterator[str]:
     first, moved, changed = entries[0], [], []
     largest = 0.0
+    # Nothing can be said of what a prior changes where no second posterior stands beside.
+    if sum(not e.reason for e in entries) < 2:
+        return
     for column in all_columns(entries):
         if column == "Intercept":
             continue
@@ -116,7 +137,7 @@ def _coefficients(entries: Sequence[Entry], interval: str) -> Iterator[str]:
             changed.append(column)
     if moved:
         yield f"The prior moves {_list(moved)} by more than {_SHIFTED:g} posterior sd of {first.name}."
-    else:
+    elif not first.reason:
         yield f"No coefficient moves by more than {largest:.2g} posterior sd of {first.name}, the intercept apart."
     if changed:
         yield f"Whether the {interval} interval excludes zero depends on the prior for {_list(changed)}."

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bayeslogit import frames
 from bayeslogit._compare import BayesFactor, Difference, bayes_factor, difference, stacking
 from bayeslogit._priors import Prior
+from bayeslogit.boundary import guarded, guarded_methods
 from bayeslogit.chart import Chart
 from bayeslogit.compared import Contender, contenders
 from bayeslogit.comparison_chart import comparison_chart
@@ -31,6 +32,7 @@ from bayeslogit.design import Design
 from bayeslogit.disagreement import Region, mean_probabilities, ranges, regions, unusual
 from bayeslogit.draws import Draws
 from bayeslogit.estimates import Estimates
+from bayeslogit.labels import column_labels, relabelled
 from bayeslogit.predict import check_prob
 from bayeslogit.results import Fit
 from bayeslogit.summary import percent
@@ -40,6 +42,7 @@ Array = NDArray[np.float64]
 _SHOWN_ROWS = 10
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Fits side by side; made by `compare`.
@@ -113,19 +116,33 @@ class Comparison:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """All of its tables, the most telling first."""
+        """All of its tables, the most telling first; their terms are names of columns, `str` shows the labels."""
         return (self.table, self.bayes_factors, self.coefficients, self.predictions, self.regions)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What columns are called in words: the labels of its fits."""
+        found: dict[str, str] = {}
+        for fit in self.fits.values():
+            found |= column_labels(fit.columns, fit.labels)
+        return found
+
+    @property
+    def labelled(self) -> tuple[Table, ...]:
+        """The tables with labels for names."""
+        return tuple(relabelled(table, self.labels) for table in self.tables)
+
     def __str__(self) -> str:
-        return "\n\n".join([*map(str, self.tables), *self.conclusions])
+        return "\n\n".join([*map(str, self.labelled), *self.conclusions])
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.fits)}>"
 
     def _repr_html_(self) -> str:
-        return "\n".join(table._repr_html_() for table in self.tables)
+        return "\n".join(table._repr_html_() for table in self.labelled)
 
 
+@guarded
 def compare(
     fits: Mapping[str, Fit | Draws],
     rng: int | np.random.Generator = 0,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError
+from bayeslogit.posterior.variational import Gaussian
 from bayeslogit.table import Column, Table
 
 Array = NDArray[np.float64]
@@ -140,6 +141,8 @@ class LooResult:
     prior : str
         The prior in words.
     notes : tuple of str
+    gaussian : Gaussian or None
+        What the cavities were taken from, for the search under a neighbouring prior to begin with.
     """
 
     elpd: float
@@ -156,6 +159,7 @@ class LooResult:
     weighted: bool
     prior: str
     notes: tuple[str, ...]
+    gaussian: Gaussian | None = None
 
     @classmethod
     def of(cls, sites: Sites, found: SiteScores, *, kind: str, prior: str, weighted: bool) -> LooResult:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit.criteria_folds import Fold as Fold
 from bayeslogit.criteria_folds import FoldScores as FoldScores
@@ -159,7 +160,7 @@ def cross_validate(
     design: Design,
     prior: Prior,
     *,
-    folds: int | Sequence[Fold] = 10,
+    folds: int | Sequence[Fold] | ArrayLike = 10,
     rng: int | np.random.Generator = 0,
     unit: str = "observation",
     kind: str = "mode",
@@ -191,7 +192,8 @@ def cross_validate(
     """
     if kind not in PREDICTIONS:
         raise ArgumentError(f"kind={kind!r}: probabilities are those at the 'mode' or the posterior 'mean'.")
-    dealt = deal(design, folds, rng, unit=unit) if isinstance(folds, int) else tuple(folds)
+    ready = isinstance(folds, tuple) and all(isinstance(fold, Fold) for fold in folds)
+    dealt = cast("tuple[Fold, ...]", folds) if ready else deal(design, cast("int | ArrayLike", folds), rng, unit=unit)
     held: list[FoldScores] = []
     train: list[FoldScores] = []
     failed: list[str] = []

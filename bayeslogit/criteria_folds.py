@@ -12,8 +12,9 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from bayeslogit.checks import shown
 from bayeslogit.criteria import UNITS
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError
@@ -34,7 +35,7 @@ class Fold:
 
 
 def deal(
-    design: Design, folds: int, rng: int | np.random.Generator = 0, *, unit: str = "observation"
+    design: Design, folds: int | ArrayLike, rng: int | np.random.Generator = 0, *, unit: str = "observation"
 ) -> tuple[Fold, ...]:
     """Deal the observations of a design to folds, the same share of events to each.
 
@@ -42,8 +43,9 @@ def deal(
     ----------
     design : Design
         In memory.
-    folds : int
-        At least 2, at most as many as there are observations (or rows).
+    folds : int or array_like of shape (n,)
+        At least 2, at most as many as there are observations (or rows). Or the fold of each row, as labels: rows of one
+        label are held out together, as patients of one hospital.
     rng : int or Generator
     unit : {"observation", "row"}
 
@@ -56,20 +58,22 @@ def deal(
         raise ArgumentError(
             f"unit={unit!r}: what is dealt to folds is an 'observation' (one Bernoulli copy) or a 'row'."
         )
-    if isinstance(folds, bool) or int(folds) != folds or folds < _LEAST:
+    if not isinstance(folds, bool | int | np.integer):
+        return _by_label(design, folds)
+    if isinstance(folds, bool) or folds < _LEAST:
         raise ArgumentError(f"folds={folds!r}: a whole number of at least two folds is needed.")
     if not isinstance(design.source, MemorySource):
         raise ArgumentError("Cross-validation needs the rows in memory.")
     rng = np.random.default_rng(rng)
     y, trials, weights = design.outcome_arrays()
     ones, zeros = weights * y, weights * (trials - y)
-    held = np.zeros((int(folds), 2, ones.size))
     used = ones + zeros > 0.0
     splits = used & (weights == np.floor(weights)) & (unit == "observation")
     whole = np.flatnonzero(used & ~splits)
     total = int(whole.size + ones[splits].sum() + zeros[splits].sum())
     if folds > total:
         raise ArgumentError(f"folds={folds}: there are only {total} {unit}s to deal.")
+    held = np.zeros((int(folds), 2, ones.size))
     # Events first, then the others, then rows that stay whole by their share of events, all in one circle of folds.
     seat = 0
     for kind, counts in enumerate((ones, zeros)):
@@ -82,6 +86,30 @@ def deal(
     places = (seat + np.arange(rows.size)) % folds
     held[places, 0, rows], held[places, 1, rows] = ones[rows], zeros[rows]
     return tuple(Fold(_rest(design, ones - h[0], zeros - h[1]), h[0], h[1]) for h in held)
+
+
+def _by_label(design: Design, labels: ArrayLike) -> tuple[Fold, ...]:
+    """Rows of one label are one fold."""
+    try:
+        given = np.asarray(labels)
+    except ValueError:  # lists of several lengths
+        given = np.empty((0, 0))
+    if given.ndim != 1 or isinstance(labels, str) or any(np.ndim(each) for each in given[:1]):
+        raise ArgumentError(f"folds={shown(labels)}: a number of folds is needed, or the fold of each row as labels.")
+    codes = design.group_codes(given)
+    if not isinstance(design.source, MemorySource):
+        raise ArgumentError("Cross-validation needs the rows in memory.")
+    y, trials, weights = design.outcome_arrays()
+    ones, zeros = weights * y, weights * (trials - y)
+    counted = np.unique(codes[ones + zeros > 0.0])
+    if counted.size < _LEAST:
+        raise ArgumentError("folds=: all rows with weight have one label; at least two folds are needed.")
+    dealt = []
+    for code in counted:
+        own = codes == code
+        held = np.where(own, ones, 0.0), np.where(own, zeros, 0.0)
+        dealt.append(Fold(_rest(design, ones - held[0], zeros - held[1]), *held))
+    return tuple(dealt)
 
 
 def _rest(design: Design, ones: Array, zeros: Array) -> Design:
@@ -116,10 +144,17 @@ class FoldScores:
     @classmethod
     def at(cls, eta: Array, successes: Array, failures: Array) -> FoldScores:
         """With the probabilities of these log-odds, exact in both tails."""
+        used = successes + failures > 0.0
+        eta, successes, failures = eta[used], successes[used], failures[used]
         n, one, none = float(successes.sum() + failures.sum()), np.ones(eta.size), np.zeros(eta.size)
         loss = -log_odds_terms(eta, one, none).log_density, -log_odds_terms(eta, none, one).log_density
         error = np.square(expit(-eta)), np.square(expit(eta))
         return cls(n, *_of(n, loss, error, eta, successes, failures))
+
+    def rest_of(self, log_likelihood: float, n: float) -> FoldScores:
+        """Log loss of the other ``n`` observations, from the log likelihood of all; nothing else of them."""
+        loss = -(log_likelihood + self.n * self.log_loss) / n
+        return FoldScores(n, loss, math.nan, math.nan, (math.nan, math.nan))
 
 
 def _of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.importance import sample_importance
+from bayeslogit.posterior.variational import Gaussian
 from bayeslogit.propriety import existence
 from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.target import LogPosterior
@@ -41,6 +43,7 @@ def leave_one_out(
     refits: int | None = None,
     rng: int | np.random.Generator = 0,
     draws: tuple[Array, Array] | None = None,
+    near: Gaussian | None = None,
 ) -> LooResult:
     """How well each observation is predicted by all others, the prior held fixed.
 
@@ -64,6 +67,8 @@ def leave_one_out(
         Points of the posterior and their log weights: the numbers come from these by Pareto-smoothed importance
         sampling (`criteria_draws`) instead of from a Gaussian. Under Jeffreys' prior, which has no nearest Gaussian,
         they are drawn here.
+    near : Gaussian, optional
+        `LooResult.gaussian` under a neighbouring prior, to begin with.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def leave_one_out(
         raise ArgumentError(
             f"kind={kind!r}: leave-one-out is of the 'posterior' (averaged over it) or of the 'mode' (plugged in)."
         )
-    if refits is not None and (isinstance(refits, bool) or int(refits) != refits or refits < 0):
+    if refits is not None and (isinstance(refits, bool) or refits < 0):
         raise ArgumentError(f"refits={refits!r}: the most refits is a whole number, 0 or more.")
     if draws is not None and kind == "mode":
         raise ArgumentError("draws= belong to kind='posterior': a mode has none.")
@@ -91,13 +96,18 @@ def leave_one_out(
             rung = sample_importance(LogPosterior.of(design, prior), mode, rng=rng)
             draws = rung.points, rung.log_weights
     if draws is not None:
-        found = draws_scores(design, sites, *draws)
+        found, gaussian = draws_scores(design, sites, *draws), None
     else:
         field = Field.of(design, prior, mode)
         most = _affordable(field) if refits is None else int(refits)
-        mode_only = kind == "mode"
-        found = mode_scores(field, sites, mode, most) if mode_only else _posterior(field, sites, mode, most, rng)
-    return LooResult.of(sites, found, kind=kind, prior=prior.name, weighted=design.tally.fractional)
+        plain = field.ground.subspace is None
+        if kind == "mode":
+            found, gaussian = mode_scores(field, sites, mode, most), None
+        else:
+            found, gaussian = _posterior(field, sites, mode, most, rng, near if plain else None)
+        gaussian = gaussian if plain else None
+    result = LooResult.of(sites, found, kind=kind, prior=prior.name, weighted=design.tally.fractional)
+    return replace(result, gaussian=gaussian)
 
 
 def _affordable(field: Field) -> int:
@@ -106,8 +116,10 @@ def _affordable(field: Field) -> int:
     return max(_LEAST_REFITS, int(_MOST_PRODUCTS / (40.0 * n * k * k + 4.0 * min(float(n) * n * k, float(n) * k**3))))
 
 
-def _posterior(field: Field, sites: Sites, mode: Mode, most: int, rng: int | np.random.Generator) -> SiteScores:
-    found = cavity_scores(field, sites, mode, quick=most == 0)
+def _posterior(
+    field: Field, sites: Sites, mode: Mode, most: int, rng: int | np.random.Generator, near: Gaussian | None
+) -> tuple[SiteScores, Gaussian]:
+    found = cavity_scores(field, sites, mode, quick=most == 0, near=near)
     scores, flags = found.scores.copy(), np.zeros(len(sites), dtype=FLAG)
     khat, variance, notes = np.full(len(sites), np.nan), 0.0, list(found.notes)
     order, left, wanted = _order(sites, found)
@@ -127,7 +139,8 @@ def _posterior(field: Field, sites: Sites, mode: Mode, most: int, rng: int | np.
             f"{wanted - picked.size:,} sites that ask for it were not fitted again (at most {most:,} refits): expect "
             f"an error of about {left[picked.size]:.1g} nats."
         )
-    return SiteScores(scores, found.within, flags, picked.size, tuple(notes), khat, math.sqrt(variance))
+    scored = SiteScores(scores, found.within, flags, picked.size, tuple(notes), khat, math.sqrt(variance))
+    return scored, found.gaussian
 
 
 def _order(sites: Sites, found: CavityScores) -> tuple[NDArray[np.intp], Array, int]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.criteria import FLAG, Sites, SiteScores
-from bayeslogit.criteria_refits import mode_without
+from bayeslogit.criteria_abreast import modes_without
 from bayeslogit.criteria_rows import Field, prior_bends, third_cumulants, worth_it
 from bayeslogit.logistic import log_odds_terms, variance_derivatives
 from bayeslogit.mode import Mode
@@ -63,8 +63,7 @@ def mode_scores(field: Field, sites: Sites, mode: Mode, most_refits: int) -> Sit
     flags = np.zeros(len(sites), dtype=FLAG)
     flagged = np.flatnonzero(far)
     picked = flagged[np.argsort(-own[flagged], kind="stable")][:most_refits]
-    for i in picked:
-        moved = mode_without(field, sites, int(i), factor, active)
+    for i, moved in zip(picked, modes_without(field, sites, picked, factor, active), strict=True):
         scores[i], flags[i] = _score_of(moved.eta, sites, int(i)), moved.flag
     flags[np.setdiff1d(flagged, picked)] = "high leverage, not fitted again"
     if flagged.size > picked.size:

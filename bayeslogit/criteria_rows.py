@@ -143,6 +143,15 @@ class Field:
         (result,) = self.rows.reduce(_white, half).arrays()
         return result
 
+    def arrays(self) -> tuple[Array, Array, Array, Array]:
+        """All rows, dense (n, k), with their offsets, weighted successes and failures, each shape (n,)."""
+        blocks = list(self.rows.source.blocks())
+        X = np.concatenate([block.X.toarray() for block in blocks])
+        offset, s, f = (
+            np.concatenate([getattr(b, key) for b in blocks]) for key in ("offset", "successes", "failures")
+        )
+        return X, offset, s, f
+
     def cross_information(self, active: NDArray[np.intp]) -> Array:
         """Of the log posterior's smooth part at the mode, the columns of the active coordinates, (k, a): one pass."""
         prior = self.ground.target.prior_target.smooth_information(self.theta)

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 _PAIRS, _MOST_PAIRS = 500, 16000
 _TOL = 1e-3
 # Skewness of the row's log-odds beyond which pairs are drawn: two terms of a series are not enough then.
-_SKEW = 0.15
+_SKEW = 0.1
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.design import Design
-from bayeslogit.logistic import expected_expit, expit
+from bayeslogit.logistic import expected_expit
 from bayeslogit.posterior.rung import Rung
+from bayeslogit.quantities import mean_probability
 
 Array = NDArray[np.float64]
 # Products of rows and points up to which every row is averaged over all points; beyond, log-odds count as normal.
@@ -38,11 +39,10 @@ def mean_probabilities(rung: Rung, design: Design, *, exact: float = _EXACT) -> 
         for lower in range(0, block.offset.size, size):
             part = slice(lower, lower + size)
             rows, shift = block.X.take(part).toarray(), block.offset[part]
+            moments = rung.linear(rows)
             if by_points:
-                mean, _ = rung.expect(lambda b, rows=rows, shift=shift: expit(b @ rows.T + shift))  # type: ignore[misc]
-                parts.append(np.clip(mean, 0.0, 1.0))
+                parts.append(mean_probability(rung, rows, shift, moments)[0])
             else:
-                moments = rung.linear(rows)
                 parts.append(expected_expit(moments.mean + shift, moments.sd))
     return np.concatenate(parts)
 

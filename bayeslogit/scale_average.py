@@ -10,14 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
-from bayeslogit.arguments import positive
 from bayeslogit.errors import FitError
+from bayeslogit.hyperpriors import HalfNormal as HalfNormal
+from bayeslogit.hyperpriors import HalfT as HalfT
+from bayeslogit.hyperpriors import Hyperprior as Hyperprior
 from bayeslogit.scale_curves import Hermite
 
 Array = NDArray[np.float64]
@@ -26,75 +28,6 @@ _DROP = 7.5
 _FAR = 40.0
 # Normal scores at which the distribution of each component is tabulated.
 _SCORES = np.concatenate([[-3.5, -3.0, -2.6], np.linspace(-2.25, 2.25, 19), [2.6, 3.0, 3.5]])
-
-
-@runtime_checkable
-class Hyperprior(Protocol):
-    """A density on positive scales."""
-
-    def log_density(self, scale: Array) -> Array:
-        """Normalised over (0, infinity)."""
-        ...
-
-
-@dataclass(frozen=True)
-class HalfNormal:
-    """A half-normal density of a multiple of the base scales: ``exp(-c^2 / (2 scale^2))`` for c > 0.
-
-    Parameters
-    ----------
-    scale : float
-
-    Raises
-    ------
-    PriorError
-        If ``scale`` is not positive and finite.
-    """
-
-    scale: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", positive("HalfNormal", "scale", self.scale))
-
-    def log_density(self, scale: Array) -> Array:
-        result: Array = 0.5 * math.log(2.0 / math.pi) - math.log(self.scale) - 0.5 * np.square(scale / self.scale)
-        return result
-
-    def __repr__(self) -> str:
-        return f"HalfNormal({self.scale:g})"
-
-
-@dataclass(frozen=True)
-class HalfT:
-    """A half Student-t density of a multiple of the base scales; one degree of freedom is the half-Cauchy.
-
-    Parameters
-    ----------
-    df, scale : float
-
-    Raises
-    ------
-    PriorError
-        If either is not positive and finite.
-    """
-
-    df: float
-    scale: float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "df", positive("HalfT", "df", self.df))
-        object.__setattr__(self, "scale", positive("HalfT", "scale", self.scale))
-
-    def log_density(self, scale: Array) -> Array:
-        df = self.df
-        constant = float(gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df)) - 0.5 * math.log(df * math.pi) + math.log(2.0)
-        result: Array = (
-            constant - math.log(self.scale) - 0.5 * (df + 1.0) * np.log1p(np.square(scale / self.scale) / df)
-        )
-        return result
-
-    def __repr__(self) -> str:
-        return f"HalfT({self.df:g}, {self.scale:g})"
 
 
 def log_weight(curve: Hermite, hyperprior: Hyperprior, x: Array) -> Array:

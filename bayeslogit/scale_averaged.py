@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit import frames
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.errors import ArgumentError
 from bayeslogit.predict import check_prob
 from bayeslogit.quantities import tails
@@ -28,6 +29,7 @@ Array = NDArray[np.float64]
 _PAIRS = 4000
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class AveragedScales:
     """The posterior with the scale of the prior unknown, beside that with the best scale plugged in.
@@ -159,7 +161,7 @@ def average(
     FitError
         If the posterior of the scale is not proper.
     """
-    if isinstance(nodes, bool) or int(nodes) != nodes or not 5 <= nodes <= 200:
+    if isinstance(nodes, bool) or not 5 <= nodes <= 200:
         raise ArgumentError(f"averaged(nodes={nodes!r}): a whole number of 5 to 200 scales is needed.")
     if not isinstance(hyperprior, Hyperprior):
         raise ArgumentError(

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayeslogit import frames
 from bayeslogit._fit import as_design
 from bayeslogit._priors import Prior
+from bayeslogit.boundary import guarded, guarded_methods
 from bayeslogit.chart import Chart
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError
@@ -23,6 +24,8 @@ from bayeslogit.scale_curves import SUPPORT
 from bayeslogit.scale_evidence import curve_of, usable
 from bayeslogit.scale_record import NODES, SCALES, Axis, ScaleChoice, base_in_words
 from bayeslogit.table import Cell, Column, Table
+from bayeslogit.waiting import bar
+from bayeslogit.workers import aside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +40,7 @@ _LABELS = {
 }
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class ScaleAxis:
     """Every criterion along one axis of prior scales; made by `scale_axis`.
@@ -200,6 +204,7 @@ class ScaleAxis:
         return f"{self.figure().svg()}{self.optima()._repr_html_()}"
 
 
+@guarded
 def scale_axis(
     model: str | Design,
     data: Any = None,
@@ -242,16 +247,24 @@ def scale_axis(
     seed = int(np.random.default_rng(rng).integers(1 << 62)) if isinstance(rng, np.random.Generator) else rng
     choices: dict[str, ScaleChoice] = {}
     log_evidence = np.full(axis.scales.size, np.nan)
-    if not axis.resolved.whole:
-        picked = np.unique(np.linspace(0, axis.scales.size - 1, min(NODES, axis.scales.size)).round().astype(int))
-        sampled = Axis(design, axis.asked, axis.resolved, axis.base, axis.scales[picked], axis.automatic)
-        choices["evidence"] = by_evidence(sampled, seed)
-        known = curve_of(usable(choices["evidence"].points))
-        logs = np.log(axis.scales)
-        reached = (logs >= known.x[0] - 1e-12) & (logs <= known.x[-1] + 1e-12)
-        log_evidence = np.where(reached, known(np.clip(logs, known.x[0], known.x[-1])), np.nan)
-    loo = loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=seed)
-    cv = cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=seed)
+
+    def folded() -> CvCurve:
+        return cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=seed)
+
+    with bar() as show, aside(folded) as crossed:
+        if not axis.resolved.whole:
+            picked = np.unique(np.linspace(0, axis.scales.size - 1, min(NODES, axis.scales.size)).round().astype(int))
+            sampled = Axis(design, axis.asked, axis.resolved, axis.base, axis.scales[picked], axis.automatic)
+            choices["evidence"] = by_evidence(sampled, seed, show)
+            known = curve_of(usable(choices["evidence"].points))
+            logs = np.log(axis.scales)
+            reached = (logs >= known.x[0] - 1e-12) & (logs <= known.x[-1] + 1e-12)
+            log_evidence = np.where(reached, known(np.clip(logs, known.x[0], known.x[-1])), np.nan)
+        loo = loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=seed, show=show)
+        show("effective parameters", axis.scales.size, axis.scales.size)
+        effective = effective_along(design, axis.resolved, axis.base, axis.scales)
+        show("cross-validation", 0, axis.scales.size)
+        cv = crossed()
     choices["loo"], choices["cv"] = by_loo(axis, loo, kind), by_cv(axis, cv, "best")
     best = {name: choice.scale for name, choice in choices.items()}
     best["brier"] = float(axis.scales[int(np.argmin(cv.of("brier")))])
@@ -261,7 +274,7 @@ def scale_axis(
     narrow = choices["cv"].one_standard_error
     return ScaleAxis(
         axis.scales,
-        effective_along(design, axis.resolved, axis.base, axis.scales),
+        effective,
         log_evidence,
         loo,
         cv,

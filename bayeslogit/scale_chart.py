@@ -76,24 +76,27 @@ def criteria_chart(
     """Several criteria on one axis, each from 0 at its worst to 1 at its best, so that they can share a height."""
     x = tuple(math.log(scale) for scale in scales)
     layers: list[Layer] = []
-    ends = []
+    ends, marks = [], []
     for k, (name, values) in enumerate(curves.items()):
         known = [v for v in values if math.isfinite(v)]
         if not known:
             continue
         spread = max(known) - min(known) or 1.0
         y = tuple((v - min(known)) / spread for v in values)
-        layers += [Line(x, y, style=HUES[k % len(HUES)]), Rule(math.log(best[name]), style=HUES[k % len(HUES)])]
+        at = math.log(best[name])
+        nearest = min((j for j in range(len(y)) if math.isfinite(y[j])), key=lambda j: abs(x[j] - at))
+        layers.append(Line(x, y, style=HUES[k % len(HUES)]))
+        marks.append(Dots((at,), (y[nearest],), style=HUES[k % len(HUES)]))
         ends.append(End(y[-1], name, HUES[k % len(HUES)]))
     return Chart(
         name="scale-axis",
         title=title,
         description=f"Criteria {', '.join(curves)} at prior scales from {scales[0]:.3g} to {scales[-1]:.3g}; each from "
-        "its worst to its best, with a rule at its optimum. The numbers are in the table of this chart.",
+        "its worst to its best, with a dot at its optimum. The numbers are in the table of this chart.",
         x=Axis("prior scale", x[0], x[-1], ratio_ticks(x[0], x[-1])),
         y=Axis("from worst (0) to best (1)", -0.03, 1.03, ((0.0, "0"), (0.5, "0.5"), (1.0, "1"))),
-        layers=tuple(layers),
+        layers=(*layers, *marks),
         data=data,
         ends=tuple(ends),
-        notes=("Each criterion is shown from 0 at its worst to 1 at its best on this axis; rules mark the optima.",),
+        notes=("Each criterion is shown from 0 at its worst to 1 at its best on this axis; dots mark the optima.",),
     )

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from bayeslogit._fit import as_design
 from bayeslogit._priors import Prior
+from bayeslogit.boundary import guarded
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitError, PriorError
 from bayeslogit.scale_average import Hyperprior
@@ -18,6 +19,7 @@ from bayeslogit.scale_criteria import CvCurve, LooCurve, cv_along, log_steps, lo
 from bayeslogit.scale_curves import SUPPORT
 from bayeslogit.scale_evidence import Sampler, curve_of, refined, usable
 from bayeslogit.scale_record import NAMES, NODES, SCALES, Axis, ScaleChoice
+from bayeslogit.waiting import Show, bar, quiet
 
 CRITERIA = ("evidence", "loo", "cv")
 _TUNED = "Scale {:.4g} chosen by {} on these data: its evidence counts as maximised."
@@ -27,6 +29,7 @@ _SEPARATED = (
 )
 
 
+@guarded
 def choose_scale(
     model: str | Design,
     data: Any = None,
@@ -34,7 +37,7 @@ def choose_scale(
     *,
     by: str = "evidence",
     scales: int | ArrayLike | None = None,
-    folds: int = 10,
+    folds: int | ArrayLike = 10,
     rng: int | np.random.Generator = 0,
     base: str | None = None,
     kind: str = "posterior",
@@ -59,8 +62,8 @@ def choose_scale(
     scales : int or array_like of float, optional
         How many, or which. Without, some that go from hardly anything to hardly any prior; the evidence is followed
         beyond while it rises, and its optimum is found between the scales.
-    folds : int
-        For "cv".
+    folds : int or array_like of shape (n,)
+        For "cv": how many, or the fold of each row as labels.
     rng : int or Generator
         For the sampling, and for dealing the folds.
     base : {"sd", "raw"}, optional
@@ -73,6 +76,7 @@ def choose_scale(
     Returns
     -------
     ScaleChoice
+        While it is made a bar stands on stderr, where that is a terminal.
 
     Raises
     ------
@@ -101,16 +105,17 @@ def choose_scale(
     axis = Axis.of(
         design, prior, scales, base, NODES if by == "evidence" else SCALES, "choose_scale", beyond=by != "evidence"
     )
-    if by == "evidence":
-        return by_evidence(axis, rng)
-    if by == "loo":
-        curve = loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=rng)
-        return by_loo(axis, curve, kind)
-    found = cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=rng)
-    return by_cv(axis, found, rule)
+    with bar() as show:
+        if by == "evidence":
+            return by_evidence(axis, rng, show)
+        if by == "loo":
+            curve = loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=rng, show=show)
+            return by_loo(axis, curve, kind)
+        found = cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=rng, show=show)
+        return by_cv(axis, found, rule)
 
 
-def by_evidence(axis: Axis, rng: int | np.random.Generator) -> ScaleChoice:
+def by_evidence(axis: Axis, rng: int | np.random.Generator, show: Show = quiet) -> ScaleChoice:
     """The optimum of the log evidence, between the points where it was sampled."""
     if axis.resolved.whole:
         raise PriorError(
@@ -118,7 +123,7 @@ def by_evidence(axis: Axis, rng: int | np.random.Generator) -> ScaleChoice:
             "and has no evidence. Use by='loo' or by='cv'."
         )
     sampler = Sampler(axis.design, axis.resolved, axis.base, rng)
-    every = refined(sampler, sampler.along(axis.scales), follow=axis.automatic)
+    every = refined(sampler, sampler.along(axis.scales, show), follow=axis.automatic)
     points = usable(every)
     if len(points) < 2:
         raise FitError(
@@ -140,14 +145,13 @@ def by_evidence(axis: Axis, rng: int | np.random.Generator) -> ScaleChoice:
     scale = best.scale
     words = _words("log evidence", scale, edge, axis)
     failed = [point for point in every if point.level == "failed"]
-    left_out = [point for point in every if point not in points]
     notes = [
-        "Evidence by importance sampling or quadrature, never at the mode. It is maximised over the scale: it gets no "
-        "Bayes factor.",
+        "Evidence by importance sampling, quadrature or annealed particles, never at the mode. It is maximised over "
+        "the scale: it gets no Bayes factor.",
         *(
             [
-                f"At {len(failed)} of {len(every)} scales the Monte-Carlo error of the evidence is not known; "
-                f"{len(left_out) or 'none'} of them might be near the best, and had no say."
+                f"At {len(failed)} of {len(every)} scales the Monte-Carlo error of the evidence is not known: these "
+                "had no say."
             ]
             if failed
             else []
@@ -262,6 +266,7 @@ def _words(what: str, scale: float, edge: str | None, axis: Axis) -> str:
     return f"The {what} is best at scale {scale:.4g}."
 
 
+@guarded
 def average_scales(
     model: str | Design,
     data: Any = None,

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit._compare import difference
 from bayeslogit._path import along
 from bayeslogit.comparison_rows import separate_units
 from bayeslogit.criteria import LooResult
 from bayeslogit.criteria_cv import CvResult, FoldScores, deal, one_standard_error
+from bayeslogit.criteria_folds import Fold
 from bayeslogit.criteria_loo import leave_one_out
 from bayeslogit.design import Design
 from bayeslogit.errors import FitError
 from bayeslogit.families import Prior
+from bayeslogit.logistic import log_likelihoods
 from bayeslogit.mode import Mode
 from bayeslogit.multiples import Base
 from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.scale_evidence import modes_along
+from bayeslogit.scale_folds import FoldsAbreast, serves
 from bayeslogit.solve import find_mode
+from bayeslogit.target import LogPosterior
+from bayeslogit.waiting import Show, quiet
 
 Array = NDArray[np.float64]
 # With more rows than this the flagged ones are not fitted again.
 _MANY_ROWS = 2000
+# Spacing on the logarithm of the scale of the points between which smooth criteria of many rows are splined: within 20
+# nats of the best that is right to some thousandths of a nat.
+_APART = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +74,7 @@ def loo_along(
     *,
     kind: str,
     rng: int | np.random.Generator = 0,
+    show: Show = quiet,
 ) -> LooCurve:
     """Leave-one-out at every scale; the priors are held fixed as rows leave.
 
@@ -78,19 +88,50 @@ def loo_along(
     units = separate_units(design)
     found: list[LooResult] = []
     notes: dict[str, None] = {}
-    for scale, own, target, mode in modes_along(units.design, prior, base, scales):
+    # Averages over the posterior are smooth in the scale; the mode has corners where coefficients leave their kinks,
+    # and refits are of some sites here and of others there.
+    smooth = refits == 0 and (kind == "posterior" or not LogPosterior(design, prior).kinks)
+    picked = anchors(scales) if smooth else np.arange(scales.size)
+    for scale, own, target, mode in modes_along(units.design, prior, base, scales[picked]):
         there = mode if mode.factor is not None else find_mode(target, start=mode.beta)
-        result = leave_one_out(units.design, own, there, kind=kind, refits=refits, rng=seed)
+        near = found[-1].gaussian if found else None
+        result = leave_one_out(units.design, own, there, kind=kind, refits=refits, rng=seed, near=near)
         found.append(result)
+        show("leave-one-out", len(found), picked.size)
         notes |= {f"Leave-one-out at scale {scale:.3g}: {note}": None for note in result.notes}
+    scores = np.array([each.elpd_i[units.used] / units.copies for each in found])
+    if picked.size < scales.size:
+        scores = through(scales, picked, scores)
+        notes[f"Leave-one-out worked out at {picked.size} of {scales.size} scales, a cubic spline between."] = None
+    total = scores @ units.copies
+    spread = np.square(scores - (total / units.copies.sum())[:, None]) @ units.copies
     return LooCurve(
-        np.array([each.elpd for each in found]),
-        np.array([each.se for each in found]),
-        np.array([each.mcse for each in found]),
-        np.array([each.elpd_i[units.used] / units.copies for each in found]),
+        total,
+        np.sqrt(spread),
+        np.interp(np.log(scales), np.log(scales[picked]), [each.mcse for each in found]),
+        scores,
         units.copies,
-        tuple(notes)[:3],
+        tuple(notes)[-3:],
     )
+
+
+def anchors(scales: Array) -> NDArray[np.intp]:
+    """Positions on a fine axis between which the cubic spline takes the place of a smooth curve."""
+    logs, picked = np.log(scales), [0]
+    while picked[-1] < scales.size - 1:
+        last = picked[-1]
+        reach = int(np.searchsorted(logs, logs[last] + _APART, side="right")) - 1
+        picked.append(max(reach, last + 1))
+    return np.array(picked, dtype=np.intp)
+
+
+def through(scales: Array, picked: NDArray[np.intp], values: Array) -> Array:
+    """The cubic spline in the logarithm of the scale, at all scales; values of shape (picked, ...)."""
+    from scipy.interpolate import CubicSpline
+
+    logs = np.log(scales)
+    result: Array = CubicSpline(logs[picked], values)(logs)
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +156,10 @@ def cv_along(
     kind: str | None,
     scales: Array,
     *,
-    folds: int,
+    folds: int | ArrayLike,
     rng: int | np.random.Generator,
     unit: str = "observation",
+    show: Show = quiet,
 ) -> CvCurve:
     """Cross-validation at every scale, probabilities at the mode; each fold is one warm-started path.
 
@@ -133,20 +175,17 @@ def cv_along(
     ArgumentError
         If there are fewer observations than folds.
     """
+    dealt = deal(design, folds, rng, unit=unit)
     held: list[list[FoldScores]] = [[] for _ in scales]
     train: list[list[FoldScores]] = [[] for _ in scales]
-    for fold in deal(design, folds, rng, unit=unit):
-        resolved = prior.resolve(fold.train)
-        y, trials, weights = fold.train.outcome_arrays()
-        inside = weights * y, weights * (trials - y)
-        path = modes_along(fold.train, resolved, Base.of(fold.train, resolved, kind), scales)
-        try:
-            for s, (_, _, _, mode) in enumerate(path):
-                eta = _log_odds(design, mode)
-                held[s].append(FoldScores.at(eta, fold.successes, fold.failures))
-                train[s].append(FoldScores.at(eta, *inside))
-        except FitError as error:
-            raise FitError(f"Cross-validation: in one of {folds} folds, {error}") from error
+    try:
+        for s, scores in _scored(design, dealt, prior, kind, scales):
+            for own, fitted in scores:
+                held[s].append(own)
+                show("cross-validation", sum(map(len, held)), len(dealt) * scales.size)
+                train[s].append(fitted)
+    except FitError as error:
+        raise FitError(f"Cross-validation: in one of {len(dealt)} folds, {error}") from error
     return CvCurve(
         scales,
         tuple(
@@ -156,13 +195,34 @@ def cv_along(
     )
 
 
+def _scored(
+    design: Design, dealt: Sequence[Fold], prior: Prior, kind: str | None, scales: Array
+) -> Iterator[tuple[int, list[tuple[FoldScores, FoldScores]]]]:
+    """Position of a scale, and what some folds score there: held out, and on the data of their fits."""
+    if serves(design, prior.resolve(design)):
+        yield from enumerate(FoldsAbreast.of(design, dealt, prior, kind).along(scales))
+        return
+    y, trials, weights = design.outcome_arrays()
+    whole = weights * y, weights * (trials - y)
+    for fold in dealt:
+        resolved = prior.resolve(fold.train)
+        path = modes_along(fold.train, resolved, Base.of(fold.train, resolved, kind), scales)
+        for s, (_, _, _, mode) in enumerate(path):
+            eta = _log_odds(design, mode)
+            own = FoldScores.at(eta, fold.successes, fold.failures)
+            yield s, [(own, own.rest_of(float(log_likelihoods(eta[:, None], *whole)[0]), fold.train.nobs))]
+
+
 def _log_odds(design: Design, mode: Mode) -> Array:
     return np.concatenate([block.X.predict(mode.beta) + block.offset for block in design.source.blocks()])
 
 
 def effective_along(design: Design, prior: ResolvedPrior, base: Base, scales: Array) -> Array:
     """Effective parameters at each scale, shape (S,)."""
-    return along(design, prior, base, scales, tol=1e-6, max_iter=200).effective
+    smooth = not LogPosterior(design, prior).kinks
+    picked = anchors(scales) if smooth else np.arange(scales.size)
+    found = along(design, prior, base, scales[picked], tol=1e-6, max_iter=200).effective
+    return found if picked.size == scales.size else through(scales, picked, found)
 
 
 def log_steps(best: int, scales: Array, within: NDArray[np.bool_]) -> tuple[float, float]:

@@ -2,8 +2,8 @@
 
 With ``u = (b - m) / c`` a family of scale c has the density ``f(u) / c^d``, so that (Fisher's identity)
 ``d log Z / d log c = E[-(b - m)' score(b)] - d``, the expectation over the posterior at that scale; for normal terms
-``E |b - m|^2 / c^2 - d``. Values and slopes come from importance sampling in symmetric pairs, or quadrature, never from
-the Gaussian at the mode, whose error changes with the scale.
+``E |b - m|^2 / c^2 - d``. Values and slopes come from importance sampling in symmetric pairs, quadrature, or annealed
+particles, never from the Gaussian at the mode, whose error changes with the scale.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from bayeslogit.design import Design
 from bayeslogit.errors import FitError
 from bayeslogit.mode import Mode
 from bayeslogit.multiples import Base, moves
+from bayeslogit.posterior.annealed import annealing_serves, sample_annealed
 from bayeslogit.posterior.importance import sample_importance
+from bayeslogit.posterior.particles import Particles
 from bayeslogit.posterior.quadrature import affordable, sample_quadrature
 from bayeslogit.posterior.rung import EVIDENCE_BOUND, Rung
 from bayeslogit.propriety import existence
@@ -27,6 +29,7 @@ from bayeslogit.resolved import PriorTerm, ResolvedPrior
 from bayeslogit.scale_curves import SUPPORT, Hermite
 from bayeslogit.solve import find_mode
 from bayeslogit.target import LogPosterior
+from bayeslogit.waiting import Show, quiet
 from bayeslogit.warm_start import sequence
 
 Array = NDArray[np.float64]
@@ -34,6 +37,10 @@ Array = NDArray[np.float64]
 FIRST, MOST = 600, 6000
 # Log evidences so close to the largest count for the choice, nats.
 NEAR = 6.0
+# Monte-Carlo error of a log evidence beyond which annealed particles may know it better.
+_ANNEAL = 0.03
+# Tail index of the weights of a first look beyond which a second one would fail too.
+_LOST = 0.7
 # How far beyond its ends the axis may be followed while the evidence still rises there, and by which factor at a time.
 _FACTOR, _UP, _DOWN = math.sqrt(10.0), 4, 2
 _REFINED, _LEAST = 4, 2
@@ -118,6 +125,10 @@ def slope_of(rung: Rung, terms: Sequence[tuple[PriorTerm, NDArray[np.bool_] | No
         # Means and sds have controls of their own, and so smaller errors than the mean of a function of points.
         own = np.array(term.columns)[slice(None) if picked is None else picked]
         part = slice(None) if picked is None else picked
+        if isinstance(rung.estimator, Particles):
+            total, off = rung.estimator.squares(own, center(term)[part], term.parameters["scale"][part])
+            value, variance = value + total - own.size, variance + off**2
+            continue
         scale, away = term.parameters["scale"][part], rung.mean[own] - center(term)[part]
         value += float(np.sum((np.square(rung.sd[own]) + np.square(away)) / np.square(scale))) - own.size
         error = 2.0 * np.hypot(rung.sd[own] * rung.sd_mcse[own], away * rung.mean_mcse[own]) / np.square(scale)
@@ -139,11 +150,18 @@ def evidence_rung(
             best = rung
         if _level(rung) == "certified":
             return rung, "certified"
+        if not rung.khat < _LOST and _level(rung) == "failed" and annealing_serves(target):
+            break  # more pairs around a Gaussian that will not do would be lost as well
     assert best is not None
     if most > first and affordable(target) != "never":
         exact = sample_quadrature(target, mode, 1, rng)
         if exact.level == "certified":
             return exact, "certified"
+    doubtful = _level(best) == "failed" or best.log_evidence_se > _ANNEAL
+    if most > first and doubtful and annealing_serves(target):
+        led = sample_annealed(target, mode, 1, rng)
+        if _level(led) != "failed" and (_level(best) == "failed" or led.log_evidence_se < best.log_evidence_se):
+            best = led
     return best, _level(best)
 
 
@@ -200,10 +218,13 @@ class Sampler:
         slope, error = slope_of(rung, [(term, None) for term in moving(prior)])
         return Point(scale, rung.log_evidence, rung.log_evidence_se, slope, error, level, rung)
 
-    def along(self, scales: Array) -> list[Point]:
+    def along(self, scales: Array, show: Show = quiet) -> list[Point]:
         """At every scale, ascending, by a first look each."""
-        path = modes_along(self.design, self.prior, self.base, scales)
-        return [self.at(scale, mode, FIRST) for scale, _, _, mode in path]
+        points: list[Point] = []
+        for scale, _, _, mode in modes_along(self.design, self.prior, self.base, scales):
+            show("evidence", len(points), scales.size)
+            points.append(self.at(scale, mode, FIRST))
+        return points
 
 
 def curve_of(points: Sequence[Point]) -> Hermite:
@@ -222,23 +243,23 @@ def refined(sampler: Sampler, points: list[Point], *, follow: bool) -> list[Poin
 
     Notes
     -----
-    Where a first look did not certify, and the evidence is near its largest, more pairs are drawn.
+    Where a first look failed, or did not certify and the evidence is near its largest, more is done.
     """
     points = sorted(points, key=lambda point: point.scale)
+    points = [
+        sampler.at(point.scale) if _unsettled(point, lower, sampler.target) else point
+        for point, lower in zip(points, _lower(points), strict=True)
+    ]
     if follow:
         for _ in range(_UP):
             falls = points[-1].slope <= 2.0 * points[-1].slope_se and _lower(points)[-1] > SUPPORT
-            if falls or (points[-1].level == "failed" and _lower(points)[-1] <= NEAR):
+            if falls or points[-1].level == "failed":
                 break
             points.append(sampler.at(points[-1].scale * _FACTOR))
         for _ in range(_DOWN):
             if points[0].slope > 2.0 * points[0].slope_se or _best(points) > 0:
                 break
             points.insert(0, sampler.at(points[0].scale / _FACTOR))
-    points = [
-        sampler.at(point.scale) if point.level != "certified" and lower <= NEAR else point
-        for point, lower in zip(points, _lower(points), strict=True)
-    ]
     for _ in range(_REFINED):
         known = usable(points)
         if len(known) < _LEAST:
@@ -252,10 +273,15 @@ def refined(sampler: Sampler, points: list[Point], *, follow: bool) -> list[Poin
 
 
 def usable(points: Sequence[Point]) -> list[Point]:
-    """Those whose log evidence has an error that is known, or that are too low to matter whatever it is."""
-    sure = [point for point in points if point.level != "failed"]
-    largest = max((point.log_evidence for point in sure), default=-math.inf)
-    return [point for point in points if point.level != "failed" or point.log_evidence < largest - NEAR]
+    """Those whose log evidence has an error that is known; where it is not the value is too low, by who knows what."""
+    return [point for point in points if point.level != "failed"]
+
+
+def _unsettled(point: Point, lower: float, target: LogPosterior) -> bool:
+    """Whether more work may tell more: a first look that failed may be many nats too low, which annealing can mend."""
+    if point.rung.method == "annealed" or point.level == "certified":
+        return False
+    return lower <= NEAR or (point.level == "failed" and annealing_serves(target))
 
 
 def _lower(points: Sequence[Point]) -> list[float]:

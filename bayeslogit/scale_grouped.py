@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayeslogit._fit import as_design
 from bayeslogit._path import useful_scales
 from bayeslogit._priors import Cauchy, Laplace, Normal, Prior, StudentT, priors
+from bayeslogit.boundary import guarded
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, PriorError
 from bayeslogit.families import known
@@ -131,6 +132,7 @@ class GroupScaleChoice:
         return self.table()._repr_html_()
 
 
+@guarded
 def choose_scales(
     model: str | Design,
     data: Any = None,
@@ -216,6 +218,10 @@ def _grouped(
     else:
         picked = {}
         for name, members in groups.items():
+            if not np.iterable(members):
+                raise ArgumentError(
+                    f"choose_scales(groups={{{name!r}: {members!r}}}): a list of columns or terms is needed."
+                )
             members = [members] if isinstance(members, str) else list(members)
             known([each for each in members if each not in design.terms], design, f"choose_scales(groups[{name!r}])")
             index = {design.columns.index(m) for m in members if m not in design.terms}

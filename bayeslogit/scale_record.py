@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayeslogit import frames
 from bayeslogit._path import useful_scales
 from bayeslogit._priors import Prior
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.chart import Chart
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError
@@ -113,7 +114,10 @@ class Axis:
             useful = useful_scales(design, resolved, unit, count)
             further = useful[-1] * np.array(_BEYOND) if beyond else useful[:0]
             return cls(design, asked, resolved, unit, np.concatenate([useful, further]), True)
-        values = np.unique(np.atleast_1d(np.asarray(scales, dtype=np.float64)))
+        try:
+            values = np.unique(np.atleast_1d(np.asarray(scales, dtype=np.float64)))
+        except (TypeError, ValueError, OverflowError):
+            values = np.empty(0)
         if values.size < 2 or not (np.isfinite(values).all() and (values > 0.0).all()):
             raise ArgumentError(f"{call}(scales={scales!r}): a number of scales, or at least two positive numbers.")
         return cls(design, asked, resolved, unit, values, False)
@@ -129,6 +133,7 @@ class Axis:
         return Tuned(Multiple(self.asked, float(scale), self.base.kind), how)
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class ScaleChoice:
     """The scale that a criterion likes best; made by `choose_scale`.

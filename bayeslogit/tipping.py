@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.errors import ArgumentError, PriorError
 from bayeslogit.logistic import logit
 from bayeslogit.multiples import Base
@@ -38,6 +39,7 @@ _GRAMMAR = (
 )
 
 
+@guarded_methods
 @dataclass(frozen=True)
 class Claim:
     """Something said of a posterior that a prior may turn.

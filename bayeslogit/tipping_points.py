@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from bayeslogit.boundary import guarded
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.ladder import ChainPlan, check_method, sample_posterior
@@ -109,6 +110,7 @@ class TippingPoint:
         return self.table._repr_html_()
 
 
+@guarded
 def tipping_point(
     fit: Fit,
     claim: str | Claim,

@@ -9,18 +9,20 @@ from numpy.typing import ArrayLike
 
 from bayeslogit._fit import DEFAULT_PRIOR, as_design
 from bayeslogit._priors import Prior
+from bayeslogit.boundary import guarded
 from bayeslogit.criteria_cv import CvResult
 from bayeslogit.criteria_cv import cross_validate as by_folds
 from bayeslogit.design import Design
 from bayeslogit.presets import as_prior
 
 
+@guarded
 def cross_validate(
     model: str | Design,
     data: Any = None,
     prior: Prior | str | None = DEFAULT_PRIOR,
     *,
-    folds: int = 10,
+    folds: int | ArrayLike = 10,
     rng: int | np.random.Generator = 0,
     unit: str = "observation",
     kind: str = "mode",
@@ -38,8 +40,8 @@ def cross_validate(
     ----------
     model, data, prior, trials, weights, offset, event, missing
         As in `fit`.
-    folds : int
-        Stratified on the outcome.
+    folds : int or array_like of shape (n,)
+        How many, stratified on the outcome; or the fold of each row as labels: rows of one label are held out together.
     rng : int or Generator
         Deals the folds.
     unit : {"observation", "row"}

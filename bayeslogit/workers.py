@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 
 
@@ -24,6 +25,23 @@ def _pool(size: int) -> ThreadPoolExecutor:
 # The threads of a pool do not survive a fork.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+@contextmanager
+def aside[T](function: Callable[[], T]) -> Iterator[Callable[[], T]]:
+    """``function`` on a thread of its own while other work goes on; what it returns or raises is had by calling.
+
+    With one core to use it is called when its result is asked for.
+    """
+    if threads() == 1:
+        yield function
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="bayeslogit-aside") as one:
+        started = one.submit(function)
+        try:
+            yield started.result
+        finally:
+            started.cancel()
 
 
 def in_order[S, T](function: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:

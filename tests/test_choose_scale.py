@@ -5,9 +5,6 @@ References are dense integrals and brute-force refits written out here; they sha
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.special import expit, logsumexp
@@ -320,16 +317,3 @@ def test_what_cannot_be_right_is_refused_with_what_to_do(call, error, words):
     _, _, design = simulated(40, 2, 0.5, 1)
     with pytest.raises(error, match=words):
         call(design)
-
-
-def test_the_example_ends_at_the_least_error_between_too_narrow_and_too_wide(capsys):
-    ran = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "choose_scale.py"))
-    assert "agree" in capsys.readouterr().out
-    bias2, variance, error = ran["bias2"], ran["variance"], ran["error"]
-    np.testing.assert_allclose(bias2 + variance, error, rtol=1e-10)
-    # The squared bias has an error of the order of variance / 60 of its own.
-    assert np.all(np.diff(bias2) < variance[1:] / 60.0) and bias2[-1] < 0.01 * bias2[0]
-    assert np.all(np.diff(variance) > 0.0)
-    assert 0 < int(np.argmin(error)) < error.size - 1
-    loss = ran["loss"]
-    assert np.all(np.diff(loss["train_log_loss"]) < 1e-6) and loss["cv_log_loss"].idxmin() < loss.index[-1]

@@ -302,6 +302,16 @@ def test_a_fit_without_a_posterior_keeps_its_row_and_leaves_the_rest_standing():
 # --- what is not compared --------------------------------------------------------------------------------------------
 
 
+def test_nothing_is_said_of_coefficients_beside_fewer_than_two_posteriors_or_of_shifts_from_none():
+    x = np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
+    frame = pd.DataFrame({"x": x, "y": (x > 0).astype(int)})
+    none, *some = (bl.fit("y ~ x", frame, prior) for prior in (bl.Cauchy(2.5), bl.Normal(1), bl.Normal(2)))
+    alone = " ".join(bl.compare({"none": none, "some": some[0]}).conclusions)
+    assert "No coefficient" not in alone and "interval" not in alone and ".." not in alone
+    three = " ".join(bl.compare({"none": none, "some": some[0], "more": some[1]}).conclusions)
+    assert "No coefficient" not in three and "interval" in three
+
+
 def test_other_rows_outcomes_and_orders_are_refused():
     frame = small()
     fit = bl.fit("y ~ x", frame, prior=bl.Normal(1.0))

@@ -145,3 +145,10 @@ def test_errors_say_what_to_do(wells_design):
     constant = bl.Design.from_arrays(np.column_stack([np.ones(4), np.arange(4.0)]), [0, 1, 0, 1])
     with pytest.raises(bl.ArgumentError, match="constant"):
         bl.elicit(4.0, per="sd", design=constant)
+
+
+def test_what_is_elicited_is_told_in_the_unit_of_the_prior_and_with_its_degrees_of_freedom():
+    told = str(bl.elicit(4.0, per=10, family="student_t", df=5.0))
+    scale = np.log(4.0) / stats.t(5).ppf(0.975) / 10
+    assert "odds ratios per 10 units" in told and f"scale {scale:.4g}, log-odds per unit." in told
+    assert "student_t, 5 degrees of freedom" in told
