@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.errors import ArgumentError
 from bayeslogit.marks import (
-    HUES,
     Axis,
-    Band,
     Intervals,
     Layer,
     Line,
-    Note,
     Plot,
     Points,
     Row,
@@ -27,26 +25,36 @@ from bayeslogit.marks import (
     Strip,
     nice_ticks,
     ratio_ticks,
+    unit_range,
 )
-from bayeslogit.svg import draw, fit_lines
+from bayeslogit.svg import draw
 from bayeslogit.table import Cell, Column, Table, format_column
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from bayeslogit.figures import ChartFigure
 
 _ENDLESS = 1e9  # a log-odds this far out is drawn as an arrow
-_MAIN, _GREY = "#1b5e8c", "#8a8f98"
-_COLORS = ("#1b5e8c", "#c2571a", "#2f7d4f", "#8b4a9c", "#9c7411", "#a8324a", "#1f8792", "#63676f")
-_HUES = dict(zip(HUES, _COLORS, strict=True))
 
 
+def _positive(call: str, name: str, value: float, least: float = 0.0) -> float:
+    if not (value > 0.0 and least <= value < 1e5):
+        raise ArgumentError(f"Chart.{call}({name}={value!r}): a size is positive and finite, and not below {least:g}.")
+    return float(value)
+
+
+@guarded_methods
 @dataclass(frozen=True)
 class Chart(Plot):
     """A chart: axes, layers and the table of its numbers (`data`). Fields as in `marks.Plot`."""
 
+    @property
+    def table(self) -> Table:
+        """The numbers of the drawing, for readers and for screen readers; `data` by another name."""
+        return self.data
+
     def svg(self, width: float = 720.0) -> str:
         """One <svg> element, laid out for this width in pixels; below 560 the layout is that of a phone."""
-        return draw(self, width)
+        return draw(self, _positive("svg", "width", width))
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -54,27 +62,26 @@ class Chart(Plot):
     def __str__(self) -> str:
         return str(self.data)
 
-    def to_matplotlib(self) -> Figure:
-        """Draw the same marks as a `matplotlib.figure.Figure`, without pyplot and its global state."""
-        from matplotlib.figure import Figure
+    def to_matplotlib(
+        self, *, dark: bool = False, width: float = 7.2, height: float | None = None, title: str | None = None
+    ) -> ChartFigure:
+        """Draw the same marks as a `matplotlib.figure.Figure`, without pyplot and its global state.
 
-        height = 1.6 + 0.32 * len(self.rows) if self.rows else 5.4
-        figure = Figure(figsize=(7.2, height), layout="constrained")
-        if self.strip:
-            upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(6, 1))
-            widths = [b - a for a, b in zip(self.strip.edges[:-1], self.strip.edges[1:], strict=True)]
-            lower.bar(self.strip.edges[:-1], self.strip.heights, widths, align="edge", color=_GREY, alpha=0.6)
-            lower.set_title(_literal(self.strip.label), fontsize=8, loc="left")
-            lower.set_yticks([])
-        else:
-            upper = lower = figure.subplots()
-        for layer in self.layers:
-            _matplotlib_layer(upper, layer, self)
-        for y, end in zip(_apart([end.y for end in self.ends], self.y), self.ends, strict=True):
-            color = _HUES.get(end.style, _GREY)
-            upper.annotate(_literal(end.text), (1.01, y), xycoords=("axes fraction", "data"), fontsize=8, color=color)
-        _matplotlib_axes(upper, lower, self)
-        return figure
+        Parameters
+        ----------
+        dark : bool
+            For a dark page; the background is transparent either way.
+        width, height : float
+            Inches; without a height it follows from what is drawn.
+        title : str, optional
+            Instead of the chart's own; "" for none above the drawing.
+        """
+        from bayeslogit.figures import draw_figure
+
+        _positive("to_matplotlib", "width", width, least=1.0)
+        if height is not None:
+            _positive("to_matplotlib", "height", height, least=0.5)
+        return draw_figure(self, dark=dark, width=width, height=height, title=title)
 
 
 def forest(
@@ -248,7 +255,7 @@ def calibration(
     _same_lengths("calibration", parts)
     columns = {key: tuple(map(float, values)) for key, values in parts.items()}
     finite = [v for key in ("predicted", "observed", "lower", "upper") for v in columns[key] if math.isfinite(v)]
-    left, right = _unit_range(finite or [0.0, 1.0])
+    left, right = unit_range(finite or [0.0, 1.0])
     most = max(columns["count"])
     axis_ticks = nice_ticks(left, right, 6)
     counted = format_column([most], "count")[0]
@@ -292,85 +299,7 @@ def calibration(
     )
 
 
-def _unit_range(values: list[float]) -> tuple[float, float]:
-    """0 to 1, or the part of it that the values fill when that is small."""
-    low, high = max(min(values), 0.0), min(max(values), 1.0)
-    if high - low > 0.45 or high <= low:
-        return 0.0, 1.0
-    step = next(s * 10.0**-k for k in range(12, 0, -1) for s in (1.0, 2.0, 5.0) if s * 10.0**-k * 5 >= high - low)
-    left = 0.0 if low < 0.35 * high else step * math.floor(low / step)
-    return left, min(step * math.ceil(high / step + 1e-9), 1.0)
-
-
 def _same_lengths(what: str, parts: dict[str, Any]) -> None:
     lengths = {key: len(values) for key, values in parts.items() if values is not None}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
         raise ArgumentError(f"{what}: needs sequences of one length, at least 1; got {lengths}.")
-
-
-# --- matplotlib ------------------------------------------------------------------------------------------------------
-
-
-def _literal(text: str) -> str:
-    return text.replace("$", r"\$")  # a column name is not mathtext
-
-
-def _apart(heights: Sequence[float], axis: Axis) -> list[float]:
-    """Heights pushed apart so far that a line of text fits between them."""
-    gap, at = 0.04 * (axis.upper - axis.lower), [0.0] * len(heights)
-    last = -math.inf
-    for k in sorted(range(len(heights)), key=lambda k: heights[k]):
-        last = at[k] = max(heights[k], last + gap)
-    over = max(last - axis.upper, 0.0) if heights else 0.0
-    return [y - over for y in at]
-
-
-def _clipped(ends: Sequence[float], axis: Axis) -> list[float]:
-    return [min(max(end, axis.lower), axis.upper) if not math.isnan(end) else end for end in ends]
-
-
-def _matplotlib_axes(upper: Any, lower: Any, plot: Plot) -> None:
-    upper.set_xlim(plot.x.lower, plot.x.upper)
-    upper.set_title(_literal(plot.title), loc="left", fontsize=11)
-    for axes in {id(upper): upper, id(lower): lower}.values():
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xticks([p for p, _ in plot.x.ticks], [_literal(t) for _, t in plot.x.ticks])
-    lower.set_xlabel("\n".join(map(_literal, (plot.x.label, *plot.notes))))
-    if plot.rows:
-        upper.set_ylim(len(plot.rows) - 0.5, -0.5)
-        upper.set_yticks(range(len(plot.rows)), [_literal("\n".join(fit_lines(row.label, 200.0))) for row in plot.rows])
-    else:
-        upper.set_ylim(plot.y.lower, plot.y.upper)
-        upper.set_yticks([p for p, _ in plot.y.ticks], [_literal(t) for _, t in plot.y.ticks])
-    upper.set_ylabel(_literal(plot.y.label))
-    if plot.top:
-        twin = upper.secondary_xaxis("top")
-        twin.set_xticks([p for p, _ in plot.top.ticks], [_literal(t) for _, t in plot.top.ticks])
-        twin.set_xlabel(_literal(plot.top.label))
-    if any(layer.label for layer in plot.layers):
-        upper.figure.legend(fontsize=8, frameon=False, loc="outside lower center", ncols=2)
-
-
-def _matplotlib_layer(axes: Any, layer: Layer, plot: Plot) -> None:
-    name = _literal(layer.label) or "_nolegend_"
-    color = _HUES.get(layer.style, _GREY)
-    look = {
-        "main": {"color": _MAIN, "lw": 1.6},
-        "muted": {"color": _GREY, "lw": 5.0, "alpha": 0.45},
-        "thin": {"color": _GREY, "lw": 0.7, "alpha": 0.6},
-    }.get(layer.style, {"color": color, "lw": 1.6} if layer.style in _HUES else {"color": _GREY, "lw": 1.0, "ls": "--"})
-    if isinstance(layer, Points):
-        area = 28.0 if layer.size is None else [max(120.0 * s, 6.0) for s in layer.size]
-        opaque = 1.0 if layer.size is None else 0.5
-        axes.scatter(layer.x, layer.y, s=area, color=_MAIN, alpha=opaque, zorder=3, label=name)
-    elif isinstance(layer, Intervals):
-        ends = [_clipped(part, plot.y if layer.vertical else plot.x) for part in (layer.lower, layer.upper)]
-        (axes.vlines if layer.vertical else axes.hlines)(layer.at, *ends, label=name, **look)
-    elif isinstance(layer, Line):
-        axes.plot(layer.x, layer.y, label=name, **look)
-    elif isinstance(layer, Band):
-        axes.fill_between(layer.x, layer.lower, layer.upper, color=color, alpha=0.2, lw=0, label=name)
-    elif isinstance(layer, Rule):
-        (axes.axvline if layer.vertical else axes.axhline)(layer.position, label=name, **look)
-    elif isinstance(layer, Note):
-        axes.text(layer.x, layer.y, _literal(layer.text), fontsize=8)

@@ -62,12 +62,13 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Line:
-    """A line through points."""
+    """A line through points; where hues tell curves apart, `dashed` makes them differ in grey print too."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
     style: str = "main"
     label: str = ""
+    dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Note:
-    """Words at a place in the chart."""
+    """Words at a place in the chart, or on one side ("left", "right") of a mark there."""
 
     x: float
     y: float
     text: str
     style: str = "guide"
     label: str = ""
+    side: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ class Plot:
         Names at the right edge, spread so that none covers another; such a chart is wider than tall.
     notes : tuple of str
         Each reaches every rendering.
+    row_height : float
+        Of every row, relative to that of one line of text and its interval.
     """
 
     name: str
@@ -165,6 +169,20 @@ class Plot:
     strip: Strip | None = None
     ends: tuple[End, ...] = ()
     notes: tuple[str, ...] = ()
+    row_height: float = 1.0
+
+
+def unit_range(values: Sequence[float]) -> tuple[float, float]:
+    """0 to 1, or the part of it that the values fill when that is small."""
+    low, high = max(min(values), 0.0), min(max(values), 1.0)
+    least = 0.2 * min(high, 1.0 - low)  # what hardly varies is not blown up
+    if high - low < least:
+        low, high = max(0.5 * (low + high - least), 0.0), min(0.5 * (low + high + least), 1.0)
+    if high - low > 0.45 or high <= low:
+        return 0.0, 1.0
+    step = next(s * 10.0**-k for k in range(12, 0, -1) for s in (1.0, 2.0, 5.0) if s * 10.0**-k * 5 >= high - low)
+    left = 0.0 if low < 0.35 * high else step * math.floor(low / step)
+    return left, min(step * math.ceil(high / step + 1e-9), 1.0)
 
 
 def nice_ticks(lower: float, upper: float, most: int = 7) -> tuple[tuple[float, str], ...]:

@@ -1,8 +1,7 @@
 """A small deterministic SVG writer: a plot in, a string out, at the width that is asked for.
 
-Colours are CSS classes and `currentColor`, so that one drawing serves light, dark and print. Text is measured roughly
-and generously, because the reader's font is not known; what does not fit is wrapped, then shortened with its full text
-in a <title>.
+Colours are CSS classes and `currentColor`, so that one drawing serves light, dark and print. What does not fit is
+wrapped, then shortened with its full text in a <title>.
 """
 
 from __future__ import annotations
@@ -10,74 +9,25 @@ from __future__ import annotations
 import html
 import math
 import re
-import unicodedata
 from collections.abc import Iterable
 
+from bayeslogit.lettering import fit_lines as fit_lines
+from bayeslogit.lettering import shortened
+from bayeslogit.lettering import text_width as text_width
 from bayeslogit.marks import HUES, Axis, Band, End, Intervals, Layer, Line, Note, Plot, Points, Rule, Strip
+from bayeslogit.palette import CSS
 from bayeslogit.plaintext import printable
 from bayeslogit.table import with_minus
 
-CSS = """
-.bl-chart{--bl-a:var(--accent,#1b5e8c);max-width:100%;height:auto;
-font:12px/1.3 var(--sans,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif);
-color:var(--ink,#1f2328);overflow:visible;font-variant-numeric:tabular-nums}
-.bl-chart text{fill:currentColor}.bl-chart .soft{fill-opacity:.72}.bl-chart .small{font-size:11px}
-.bl-chart .end{text-anchor:end}.bl-chart .mid{text-anchor:middle}
-.bl-chart .frame{stroke:currentColor;stroke-opacity:.45;fill:none}
-.bl-chart .grid{stroke:currentColor;stroke-opacity:.1;fill:none}
-.bl-chart .guide{stroke:currentColor;stroke-opacity:.6;stroke-dasharray:4 3;fill:none}
-.bl-chart .main{stroke:var(--bl-a);stroke-width:2;fill:none}.bl-chart .dot{fill:var(--bl-a);stroke:none}
-.bl-chart .disc{fill:var(--bl-a);fill-opacity:.3;stroke:var(--bl-a);stroke-width:1.5}
-.bl-chart .muted{stroke:currentColor;stroke-opacity:.22;stroke-width:7;fill:none}
-.bl-chart .tip{stroke:currentColor;stroke-opacity:.5;stroke-width:1.5;fill:none}
-.bl-chart .area{fill:currentColor;fill-opacity:.13}.bl-chart .bar{fill:currentColor;fill-opacity:.28}
-.bl-chart .thin{stroke:currentColor;stroke-opacity:.3;stroke-width:1;fill:none}
-.bl-chart .hue{stroke:var(--h);stroke-width:2;fill:none}.bl-chart .tint{fill:var(--h);fill-opacity:.15}
-.bl-chart .h0{--h:#1b5e8c}.bl-chart .h1{--h:#c2571a}.bl-chart .h2{--h:#2f7d4f}.bl-chart .h3{--h:#8b4a9c}
-.bl-chart .h4{--h:#9c7411}.bl-chart .h5{--h:#a8324a}.bl-chart .h6{--h:#1f8792}.bl-chart .h7{--h:#63676f}
-@media screen and (prefers-color-scheme:dark){.bl-chart{--bl-a:var(--accent,#7db9e8);color:var(--ink,#e6e3dc)}
-.bl-chart .h0{--h:#7db9e8}.bl-chart .h1{--h:#f0965a}.bl-chart .h2{--h:#6cc48e}.bl-chart .h3{--h:#c995d8}
-.bl-chart .h4{--h:#dcb85e}.bl-chart .h5{--h:#ee8a9b}.bl-chart .h6{--h:#7fcdd6}.bl-chart .h7{--h:#a9adb5}}
-""".strip().replace("\n", "")
-
 _LINE = 15.0  # from one line of text to the next
+# Corners of the points of each hue, in radii: circle, diamond, square, triangle.
+_SHAPES: tuple[tuple[tuple[float, float], ...], ...] = (
+    (),
+    ((0, -1.25), (1.25, 0), (0, 1.25), (-1.25, 0)),
+    ((-0.95, -0.95), (0.95, -0.95), (0.95, 0.95), (-0.95, 0.95)),
+    ((0, -1.25), (1.15, 0.85), (-1.15, 0.85)),
+)
 _NARROW = 560.0  # below this width labels stand above their intervals and the legend below the chart
-_BREAKS = re.compile(r"(?<= )(?!%)|(?<=[_:;/\])-])|(?<=[.,])(?!\d)|(?=[\[(])")  # where a label may go on in a new line
-_THIN, _BROAD = set("ijlIft.,:;'|!()[]{} `"), set("mwMW@%\u2014")
-
-
-def text_width(text: str, size: float = 12.0) -> float:
-    """Rough width of a text in pixels, on the generous side for the usual sans-serif fonts."""
-    return sum(size * _em(char) for char in text)
-
-
-def _em(char: str) -> float:
-    if char in _THIN:
-        return 0.37
-    if char in _BROAD:
-        return 0.95
-    if unicodedata.east_asian_width(char) in "WF":
-        return 1.05
-    return 0.0 if unicodedata.category(char) in ("Mn", "Me", "Cf") else 0.72 if char.isupper() else 0.62
-
-
-def fit_lines(text: str, width: float, most: int = 2, size: float = 12.0) -> list[str]:
-    """At most `most` lines no wider than `width`; the last ends in an ellipsis where the text goes on."""
-    pieces = [piece for piece in _BREAKS.split(text) if piece]
-    lines = [""]
-    for piece in pieces:
-        if lines[-1] and text_width(lines[-1] + piece.rstrip(), size) > width:
-            lines.append("")
-        lines[-1] += piece
-        while text_width(lines[-1].rstrip(), size) > width and len(lines[-1]) > 1:
-            cut = max((n for n in range(1, len(lines[-1])) if text_width(lines[-1][:n], size) <= width), default=1)
-            lines[-1:] = [lines[-1][:cut], lines[-1][cut:]]
-    if len(lines) <= most:
-        return [line.strip() for line in lines]
-    last = lines[most - 1].strip()
-    while last and text_width(last + "\u2026", size) > width:
-        last = last[:-1]
-    return [*(line.strip() for line in lines[: most - 1]), last + "\u2026"]
 
 
 def _n(value: float) -> str:
@@ -108,6 +58,14 @@ class _Canvas:
     def circle(self, x: float, y: float, radius: float, classes: str) -> None:
         self.parts.append(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(radius)}" class="{classes}"/>')
 
+    def spot(self, x: float, y: float, radius: float, classes: str) -> None:
+        """A point: each hue has a shape of its own."""
+        corners = _SHAPES[int(classes[-1]) % 4] if classes.startswith("spot") else ()
+        if corners:
+            self.path([(x + radius * a, y + radius * b) for a, b in corners], classes, closed=True)
+        else:
+            self.circle(x, y, radius, classes)
+
     def box(self, x: float, y: float, width: float, height: float, classes: str) -> None:
         self.parts.append(
             f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" class="{classes}"/>'
@@ -131,6 +89,11 @@ class _Frame:
             self.right - self.left
         )
 
+    def inside(self, x: float, y: float) -> tuple[float, float]:
+        """A place of the drawing, at the edge where it would be outside."""
+        across, down = self.x(x), self.y(y)
+        return min(max(across, self.left), self.right), min(max(down, self.top), self.bottom)
+
     def y(self, value: float) -> float:
         return self.bottom - (value - self.y_axis.lower) / (self.y_axis.upper - self.y_axis.lower) * (
             self.bottom - self.top
@@ -141,6 +104,7 @@ def draw(plot: Plot, width: float = 720.0) -> str:
     """Draw a plot as one <svg> element, `width` pixels wide; the height follows from what is in it."""
     canvas = _Canvas()
     height = _draw_list(canvas, plot, width) if plot.rows else _draw_square(canvas, plot, width)
+    height += 5 if plot.notes else 0
     for note in plot.notes:
         for line in fit_lines(note, width - 8, most=6, size=11.0):
             height += _LINE
@@ -165,24 +129,31 @@ def draw(plot: Plot, width: float = 720.0) -> str:
 def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
     """Rows from top to bottom: a name, its marks, its numbers. Narrow: the name and the numbers above the marks."""
     narrow = width < _NARROW
-    values = max([text_width(row.value) for row in plot.rows] + [text_width(plot.row_heading, 11.0)]) + 8
+    widest = max(text_width(row.value) for row in plot.rows)
+    heading = [plot.row_heading] if narrow else fit_lines(plot.row_heading, max(widest, 160.0), most=3, size=11.0)
+    values = max(widest, *(text_width(line, 11.0) for line in heading)) + 8
     names = min(max(text_width(row.label) for row in plot.rows) + 20, 0.32 * width)
     room = width - values - 12 if narrow else names - 12
     lines = [fit_lines(row.label, room) for row in plot.rows]
     steps = [
         33.0 + _LINE * len(part) if narrow else 16.0 + _LINE * max(len(part), 1) - (len(part) > 1) * 6 for part in lines
     ]
+    steps = [step + 31.0 * (plot.row_height - 1.0) for step in steps]
     top = 14.0 + 2 * _LINE + (20.0 if narrow else 0.0)
     left, right = (12.0, width - 12.0) if narrow else (names + 4, width - values - 16)
     ends = [top + sum(steps[: i + 1]) for i in range(len(steps))]
     bottom = ends[-1] + 4
     frame = _Frame(plot, left, right, top, bottom)
-    centre = [end - 10 if narrow else end - step / 2 + 2 for end, step in zip(ends, steps, strict=True)]
-    frame.y = lambda value: _between(centre, value)  # type: ignore[method-assign]
+    centre = [
+        end - 10 - 13 * (plot.row_height - 1.0) if narrow else end - step / 2 + 2
+        for end, step in zip(ends, steps, strict=True)
+    ]
+    frame.y = lambda value: _between(centre, value, steps[0])  # type: ignore[method-assign]
+    reach = 10 + 15 * (plot.row_height - 1.0)
     if narrow:  # rules pause where a name stands
-        frame.spans = [(top, top + 8), *((y - 10, y + 10) for y in centre), (bottom - 2, bottom)]
-    if plot.row_heading:
-        canvas.text(width - 4, top - (_LINE * 2 + 18 if narrow else 8), plot.row_heading, "small soft end")
+        frame.spans = [(top, top + 8), *((y - reach, y + reach) for y in centre), (bottom - 2, bottom)]
+    for k, line in enumerate(reversed(heading if plot.row_heading else ())):
+        canvas.text(width - 4, top - (_LINE * 2 + 18 if narrow else 8 + 13 * k), line, "small soft end")
     _x_grid(canvas, frame)
     for layer in plot.layers:
         _draw_layer(canvas, frame, layer)
@@ -197,10 +168,10 @@ def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
     return _legend(canvas, plot.layers, 4, bottom + 10, width - 8, True)
 
 
-def _between(centres: list[float], value: float) -> float:
+def _between(centres: list[float], value: float, alone: float) -> float:
     """Rows stand at whole numbers; what lies between two of them stands there."""
     low = min(max(math.floor(value), 0), max(len(centres) - 2, 0))
-    step = centres[low + 1] - centres[low] if len(centres) > 1 else 0.0
+    step = centres[low + 1] - centres[low] if len(centres) > 1 else alone
     return centres[low] + (value - low) * step
 
 
@@ -209,7 +180,7 @@ def _draw_square(canvas: _Canvas, plot: Plot, width: float) -> float:
     narrow = width < _NARROW
     left = 26.0 + max(text_width(with_minus(text)) for _, text in plot.y.ticks or ((0.0, "0"),))
     right = width - 14.0 if narrow else min(left + 0.58 * width, width - 200.0)
-    names = [fit_lines(end.text, 0.26 * width, most=1, size=11.0)[0] for end in plot.ends]
+    names = [shortened(printable(end.text), 0.26 * width, 11.0) for end in plot.ends]
     if names:
         right = width - 22.0 - max(text_width(name, 11.0) for name in names)
     top = 12.0
@@ -320,7 +291,7 @@ def _draw_layer(canvas: _Canvas, frame: _Frame, layer: Layer) -> None:
             if not (math.isnan(low) or math.isnan(high) or math.isnan(at)):
                 _draw_interval(canvas, frame, layer, at, low, high)
     elif isinstance(layer, Line):
-        canvas.path([(frame.x(x), frame.y(y)) for x, y in zip(layer.x, layer.y, strict=True)], _classes(style))
+        _draw_line(canvas, frame, layer)
     elif isinstance(layer, Band):
         there = list(zip(layer.x, layer.lower, strict=True))
         back = list(zip(layer.x, layer.upper, strict=True))[::-1]
@@ -332,26 +303,49 @@ def _draw_layer(canvas: _Canvas, frame: _Frame, layer: Layer) -> None:
         else:
             canvas.line(frame.left, frame.y(layer.position), frame.right, frame.y(layer.position), style)
     elif isinstance(layer, Note):
-        canvas.text(frame.x(layer.x), frame.y(layer.y), layer.text, "small soft")
+        aside = {"left": (-7, 4, " end"), "right": (7, 4, "")}.get(layer.side, (0, 0, ""))
+        canvas.text(frame.x(layer.x) + aside[0], frame.y(layer.y) + aside[1], layer.text, f"small soft{aside[2]}")
+
+
+def _draw_line(canvas: _Canvas, frame: _Frame, layer: Line) -> None:
+    """A line, broken where a value is missing."""
+    there = [math.isfinite(x) and math.isfinite(y) for x, y in zip(layer.x, layer.y, strict=True)]
+    start = 0
+    for k in range(len(there) + 1):
+        if k == len(there) or not there[k]:
+            if k - start > 1:
+                part = zip(layer.x[start:k], layer.y[start:k], strict=True)
+                canvas.path([frame.inside(x, y) for x, y in part], _line_class(layer))
+            start = k + 1
+
+
+def _line_class(layer: Line) -> str:
+    dashes = f" d{HUES.index(layer.style) % 4}" if layer.dashed and layer.style in HUES else ""
+    return _classes(layer.style) + dashes
 
 
 def _draw_points(canvas: _Canvas, frame: _Frame, layer: Points) -> None:
     sizes = layer.size or (None,) * len(layer.x)
+    kind, small = _point_class(layer), 2.2 if len(layer.x) > 60 else 3.6 if layer.style in HUES else 4.5
     for x, y, size in zip(layer.x, layer.y, sizes, strict=True):
         inside = frame.x_axis.lower <= x <= frame.x_axis.upper  # NaN is not inside
         if inside and math.isfinite(y):
-            radius = 4.5 if size is None else max(8.5 * math.sqrt(max(size, 0.0)), 2.0)
-            canvas.circle(frame.x(x), frame.y(y), radius, "dot" if size is None else "disc")
+            radius = small if size is None else max(8.5 * math.sqrt(max(size, 0.0)), 2.0)
+            canvas.spot(frame.x(x), frame.y(y), radius, kind)
+
+
+def _point_class(layer: Points) -> str:
+    return f"spot {layer.style}" if layer.style in HUES else "dot" if layer.size is None else "disc"
 
 
 def _draw_interval(canvas: _Canvas, frame: _Frame, layer: Intervals, at: float, low: float, high: float) -> None:
     axis = frame.y_axis if layer.vertical else frame.x_axis
     start, stop = (min(max(end, axis.lower), axis.upper) for end in (low, high))
     if layer.vertical:
-        canvas.line(frame.x(at), frame.y(start), frame.x(at), frame.y(stop), layer.style)
+        canvas.line(frame.x(at), frame.y(start), frame.x(at), frame.y(stop), _classes(layer.style))
         return
-    y, tip = frame.y(at), "tip" if layer.style == "muted" else "main"
-    canvas.line(frame.x(start), y, frame.x(stop), y, layer.style)
+    y, tip = frame.y(at), "tip" if layer.style == "muted" else _classes(layer.style)
+    canvas.line(frame.x(start), y, frame.x(stop), y, _classes(layer.style))
     if low < axis.lower:
         canvas.path([(frame.left + 5, y - 4), (frame.left, y), (frame.left + 5, y + 4)], tip)
     if high > axis.upper:
@@ -380,10 +374,11 @@ def _legend(canvas: _Canvas, layers: Iterable[Layer], x: float, y: float, right:
 
 def _key(canvas: _Canvas, layer: Layer, x: float, y: float) -> None:
     if isinstance(layer, Points):
-        canvas.circle(x + 13, y, 6 if layer.size else 4.5, "disc" if layer.size else "dot")
+        canvas.spot(x + 13, y, 6 if layer.size else 4.5, _point_class(layer))
     elif isinstance(layer, Band):
-        canvas.box(x + 1, y - 5, 24, 10, "area")
+        canvas.box(x + 1, y - 5, 24, 10, _classes(layer.style, area=True))
     elif isinstance(layer, Intervals) and layer.vertical:
-        canvas.line(x + 13, y - 7, x + 13, y + 7, layer.style)
+        canvas.line(x + 13, y - 7, x + 13, y + 7, _classes(layer.style))
     elif not isinstance(layer, Note):
-        canvas.line(x + 1, y, x + 25, y, _classes(layer.style))
+        classes = _line_class(layer) if isinstance(layer, Line) else _classes(layer.style)
+        canvas.line(x + 1, y, x + 25, y, classes)

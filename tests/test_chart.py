@@ -12,8 +12,22 @@ from hypothesis import strategies as st
 
 from bayeslogit.chart import Chart, calibration, forest
 from bayeslogit.errors import ArgumentError
-from bayeslogit.marks import Axis, Band, Intervals, Line, Note, Plot, Points, Rule, nice_ticks, ratio_ticks
-from bayeslogit.svg import draw, fit_lines, text_width
+from bayeslogit.lettering import fit_lines, shortened, text_width
+from bayeslogit.marks import (
+    Axis,
+    Band,
+    Intervals,
+    Line,
+    Note,
+    Plot,
+    Points,
+    Row,
+    Rule,
+    nice_ticks,
+    ratio_ticks,
+    unit_range,
+)
+from bayeslogit.svg import draw
 from bayeslogit.table import Column, Table
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -236,7 +250,66 @@ def test_matplotlib_draws_the_same_marks(chart, tmp_path):
     figure.savefig(tmp_path / "chart.png", dpi=40)
     axes = figure.axes[0]
     assert axes.get_xlim() == (chart.x.lower, chart.x.upper)
-    assert figure.axes[-1].get_xlabel() == "\n".join((chart.x.label, *chart.notes)).replace("$", r"\$")
+    assert figure.axes[-1].get_xlabel() == chart.x.label
+    assert [text.get_text() for text in figure.texts if text is not figure._suptitle] == list(chart.notes)
     if chart.rows:
         assert axes.get_yticklabels()[0].get_text() == "dist100"
         assert axes.child_axes[0].get_xlabel() == "odds ratio (log scale)"
+
+
+@given(st.text(max_size=80), st.floats(30.0, 300.0))
+def test_one_line_is_cut_in_its_middle(text, width):
+    found = shortened(text, width)
+    assert found == text or text_width(found) <= width
+    if "\u2026" in found and "\u2026" not in text:
+        head, tail = found.split("\u2026")
+        assert text.startswith(head)
+        assert text.endswith(tail)
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
+def test_axes_of_probabilities_show_the_part_that_is_filled(a, b):
+    low, high = unit_range([a, b])
+    least, most = min(a, b), max(a, b)
+    assert 0.0 <= low <= least + 1e-12
+    assert most - 1e-12 <= high <= 1.0
+    filled = max(most - least, 0.2 * min(most, 1.0 - least))
+    assert (low, high) == (0.0, 1.0) or high - low >= min(0.99 * filled, 0.4)  # one value is not blown up
+    if 0.3 < least < most < 0.7:
+        assert high - low <= 0.3 + 2.0 * filled
+
+
+def test_points_of_other_hues_have_other_shapes_and_names_stand_beside_them():
+    table = Table("t", "T", (Column("a", "a"),), ())
+    ticks = nice_ticks(0.0, 1.0)
+    layers = (
+        Points((0.2,), (0.2,), style="h0"),
+        Points((0.4,), (0.4,), style="h1"),
+        Note(0.5, 0.5, "left of it", side="left"),
+        Line((0.0, 0.5, 1.0), (0.1, math.nan, 0.9), style="h1", dashed=True),
+        Line((-9.0, 9.0), (0.5, 0.5), style="h2"),
+    )
+    chart = Chart("c", "C", "D", Axis("x", 0.0, 1.0, ticks), Axis("y", 0.0, 1.0, ticks), layers, table)
+    root = parsed(chart)
+    assert [e.get("class") for e in root.iter(f"{SVG}circle")] == ["spot h0"]
+    paths = {e.get("class"): e.get("d") for e in root.iter(f"{SVG}path")}
+    assert paths["spot h1"].count("L") == 3
+    assert not any("d1" in name for name in paths)  # two points with nothing between them make no line
+    ends = [float(pair.split()[0]) for pair in paths["hue h2"].lstrip("M").split(" L")]
+    assert 0.0 <= min(ends) < max(ends) <= 720.0  # cut off at the frame
+    (note,) = (e for e in root.iter(f"{SVG}text") if e.text == "left of it")
+    assert "end" in note.get("class")
+
+
+def test_taller_rows_take_their_height_even_alone():
+    table = Table("t", "T", (Column("a", "a"),), ())
+    wide = Axis("x", 0.0, 1.0, nice_ticks(0.0, 1.0))
+    heights = []
+    for tall in (1.0, 2.0):
+        layers = (Line((0.1, 0.9), (-0.4, 0.4), style="h0"),)
+        chart = Chart("c", "C", "D", wide, Axis("", -0.5, 0.5, ()), layers, table, rows=(Row("one"),), row_height=tall)
+        (path,) = (e.get("d") for e in parsed(chart).iter(f"{SVG}path") if e.get("class") == "hue h0")
+        first, last = (float(pair.split()[1]) for pair in path.lstrip("M").split(" L"))
+        heights.append(last - first)
+    assert heights[0] > 10.0
+    assert heights[1] == pytest.approx(heights[0] + 0.8 * 31.0, abs=1.0)
