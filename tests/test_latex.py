@@ -17,6 +17,7 @@ from bayeslogit._report import document
 from bayeslogit.errors import ArgumentError
 from bayeslogit.render.data import to_csv, to_json
 from bayeslogit.render.latex import escape, to_latex
+from bayeslogit.reporting.tables import shortened
 from bayeslogit.table import Column, Table
 
 NASTY = "\\input{/etc/passwd} $x^2$ 100% a_b {c} #1 ~ & <script> \u2212 \u221e \u4e2d \u00e9 -- [x] \"q\" 'q' `q` |"
@@ -56,7 +57,7 @@ def test_long_tables_break_over_pages():
 
 
 def test_every_section_has_its_id_in_every_format(fit, tmp_path):
-    made = document(fit)
+    made = document(fit, effort="quick")
     latex, record = to_latex(made), json.loads(to_json(made))
     assert record["schema_version"] == 1
     ids = [section.id for section in made.sections]
@@ -82,17 +83,42 @@ def test_csv_has_the_raw_numbers_and_no_formula(fit):
 
 
 def test_reports_are_written_by_suffix(fit, tmp_path):
-    for suffix in (".tex", ".json"):
-        path = bl.report(fit, tmp_path / f"r{suffix}")
-        assert path.read_text(encoding="utf-8") == (to_latex if suffix == ".tex" else to_json)(document(fit))
+    made = document(fit, effort="quick")
+    path = bl.report(fit, tmp_path / "r.json", effort="quick")
+    assert path.read_text(encoding="utf-8") == to_json(made)
+    path = bl.report(fit, tmp_path / "r.tex", effort="quick")
+    assert path.read_text(encoding="utf-8") == to_latex(shortened(made, (), "r", pictures=False).document)
     with pytest.raises(ArgumentError, match=r"must be one of \.html, \.md, \.tex, \.json"):
         bl.report(fit, tmp_path / "r.docx")
 
 
+def test_long_names_in_tables_may_break():
+    name = "department[T.F]:a_very_long_name_of_a_factor[T.with_a_long_level]"
+    text = to_latex(Table("t", "T", (Column("a", "a"), Column("b", "b", "number")), ((name, 1.0),)))
+    longest = max(len(piece) for piece in re.split(r"\\allowbreak\{\}", text.split(r"\midrule")[1].split(" & ")[0]))
+    assert longest < 30
+    plain = text.replace(r"\allowbreak{}", "")
+    assert escape(name) in plain
+
+
+def test_quotation_marks_are_set():
+    assert escape("\u201cx\u201d \u2018y\u2019 \u2026") == (
+        r"\textquotedblleft{}x\textquotedblright{} \textquoteleft{}y\textquoteright{} \textellipsis{}"
+    )
+
+
 @pytest.mark.prove
-def test_a_report_compiles(fit, tmp_path):
+@pytest.mark.parametrize("which", ["names", "pima", "wide", "berkeley"])
+def test_a_report_compiles(fit, which, tmp_path):
     if shutil.which("pdflatex") is None:
         pytest.fail("make prove needs pdflatex (Debian: texlive-latex-recommended)")
+    if which == "pima":
+        fit = bl.fit("type ~ npreg + glu + bp + skin + bmi + ped + age", bl.datasets.load("pima"))
+    elif which == "wide":
+        X = np.random.default_rng(2).standard_normal((100, 1000))
+        fit = bl.fit(bl.Design.from_arrays(X, (X[:, 0] > 0).astype(float)), prior=bl.Normal(0.2))
+    elif which == "berkeley":
+        fit = bl.fit("admitted ~ gender * department", bl.datasets.load("berkeley"), trials="applicants")
     path = bl.report(fit, tmp_path / "report.tex", command="bayeslogit report 'a b.csv' --formula \"y ~ x\"")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", path.name],

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from importlib.resources import files
 from typing import Any
 
 from bayeslogit.chart import Chart
@@ -13,12 +14,14 @@ from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, 
 from bayeslogit.table import Cell, Table
 
 SCHEMA_VERSION = 1
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def to_json(document_or_table: Document | Table | Chart) -> str:
     """JSON with "schema_version"; what is not a finite number is null.
 
-    A document is its title, subtitle, footer and "sections", each with "id", "title" and "body"; a block says its
+    The schema is `report.schema.json` in this package (`schema()`). A document is its title, subtitle, footer, "labels"
+    and "sections", each with "id", "number", "title" and "body"; a block says its
     "kind": "paragraph", "code", "facts", "verdict", "table" or "chart". A table has "name", "title", "header",
     "columns" (key, label, kind), "rows" (objects from key to raw value) and "notes"; a chart has "title",
     "description", "notes" and the table of its numbers under "data".
@@ -28,6 +31,13 @@ def to_json(document_or_table: Document | Table | Chart) -> str:
     return (
         json.dumps({"schema_version": SCHEMA_VERSION, **record}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of what `to_json` gives."""
+    text = files("bayeslogit.render").joinpath("report.schema.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def to_csv(table: Table) -> str:
@@ -44,7 +54,10 @@ def to_csv(table: Table) -> str:
 
 
 def _inert(value: Cell) -> Cell:
-    return "'" + value if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    # Spreadsheets look past spaces, and some take full-width signs for plain ones.
+    if isinstance(value, str) and (value.lstrip().startswith(_FORMULA) or value.startswith(("\t", "\r", "\n"))):
+        return "'" + value
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -60,9 +73,15 @@ def _document(document: Document) -> dict[str, Any]:
         "subtitle": document.subtitle,
         "language": document.language,
         "sections": [
-            {"id": section.id, "title": section.title, "body": [_block(block) for block in section.body]}
-            for section in document.sections
+            {
+                "id": section.id,
+                "number": section.number,
+                "title": section.title,
+                "body": [_block(block) for block in section.body],
+            }
+            for section in document.numbered
         ],
+        "labels": dict(document.labels),
         "footer": document.footer,
     }
 

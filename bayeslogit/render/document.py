@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from bayeslogit.chart import Chart
 from bayeslogit.errors import ArgumentError
@@ -70,15 +71,25 @@ class Verdict:
 
 
 Block = Paragraph | Code | Facts | Verdict | Table | Chart
+_KINDS = ((Table, "table"), (Chart, "chart"), (Verdict, "verdict"), (Facts, "facts"), (Code, "code"))
+
+
+def kind_of(block: Block) -> str:
+    """What a block is: "text", "code", "facts", "verdict", "table" or "chart"."""
+    return next((name for record, name in _KINDS if isinstance(block, record)), "text")
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section; its `id` (lower case, digits, hyphens) is the same in every format."""
+    """One section; its `id` (lower case, digits, hyphens) and its `number` are the same in every format.
+
+    The number is that of its place in a `Document`, from 1; 0 outside of one.
+    """
 
     id: str
     title: str
     body: tuple[Block, ...]
+    number: int = 0
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]*", self.id):
@@ -99,6 +110,8 @@ class Document:
         Language tag of the text, such as "en".
     footer : str
         A last line: who made this, with what.
+    labels : mapping of str to str
+        What columns and variables are called in words, for readers of the data.
     """
 
     title: str
@@ -106,8 +119,14 @@ class Document:
     sections: tuple[Section, ...]
     language: str = "en"
     footer: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ids = [section.id for section in self.sections]
         if len(set(ids)) < len(ids):
             raise ArgumentError(f"Document {self.title!r}: two sections share an id in {ids}.")
+
+    @property
+    def numbered(self) -> tuple[Section, ...]:
+        """The sections with their numbers."""
+        return tuple(replace(section, number=k) for k, section in enumerate(self.sections, 1))

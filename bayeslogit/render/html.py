@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from bayeslogit.chart import Chart
 from bayeslogit.plaintext import printable
-from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, Verdict
-from bayeslogit.table import MINUS, Table, html_fragment
+from bayeslogit.render.document import Block, Document, kind_of
+from bayeslogit.table import MINUS, html_fragment
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 WIDE, NARROW = 720.0, 350.0  # the two widths at which each chart is drawn; the style sheet shows one of them
 
@@ -19,37 +22,49 @@ def to_html(document: Document) -> str:
     Each chart is drawn twice, for a page and for a phone, and carries the table of its numbers; the style sheet
     chooses, and serves light, dark and print.
     """
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    templates = files("bayeslogit.render").joinpath("templates")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["set"] = _set
-    page = environment.from_string(templates.joinpath("document.html").read_text(encoding="utf-8"))
+    page = _environment().get_template("document.html")
     # The style sheet is ours; tables and charts arrive escaped from their own rooms. All else Jinja escapes.
-    return page.render(
-        document=document,
-        css=Markup(templates.joinpath("document.css").read_text(encoding="utf-8")),
-        kind=_kind,
-        table=lambda block: Markup(html_fragment(block)),
+    return page.render(document=document, css=Markup(style_sheet()))
+
+
+def block_html(block: Block) -> str:
+    """One block, as it stands in a page."""
+    return _environment().get_template("one.html").render(block=block)
+
+
+def style_sheet() -> str:
+    """Of the page."""
+    return _templates()["document.css"]
+
+
+def _templates() -> dict[str, str]:
+    folder = files("bayeslogit.render").joinpath("templates")
+    names = ("document.html", "block.html", "document.css")
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in names}
+
+
+def _environment() -> Environment:
+    from jinja2 import DictLoader, Environment, StrictUndefined
+    from markupsafe import Markup
+
+    own = {**_templates(), "one.html": '{% from "block.html" import show with context %}{{ show(block) }}'}
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=DictLoader(own)
+    )
+    environment.filters["set"] = _set
+    environment.globals.update(
+        kind=kind_of,
+        # The style sheet of the page aligns by class; the inline styles are for notebooks, and a quarter of a page.
+        table=lambda block: Markup(re.sub(r' style="text-align:(left|right)"', "", html_fragment(block))),
         chart=lambda block, width: Markup(block.svg(width)),
         wide=WIDE,
         narrow=NARROW,
     )
+    return environment
 
 
 def _set(text: str) -> str:
     """Prose as a printer would set it: minus signs before numbers, percent signs that stay with theirs."""
     return re.sub(r"(?<![\w.)\]-])-(?=[\d.])", MINUS, printable(text)).replace(" %", "\u00a0%")
-
-
-def _kind(block: Block) -> str:
-    kinds = (
-        (Table, "table"),
-        (Chart, "chart"),
-        (Verdict, "verdict"),
-        (Facts, "facts"),
-        (Code, "code"),
-        (Paragraph, "text"),
-    )
-    return next(name for record, name in kinds if isinstance(block, record))

@@ -42,6 +42,11 @@ _SPECIAL = {
     "\u2265": r"\ensuremath{\geq}",
     "\u2014": r"\textemdash{}",
     "\u2013": r"\textendash{}",
+    "\u2018": r"\textquoteleft{}",
+    "\u2019": r"\textquoteright{}",
+    "\u201c": r"\textquotedblleft{}",
+    "\u201d": r"\textquotedblright{}",
+    "\u2026": r"\textellipsis{}",
     "\u2713": r"\ensuremath{\surd}",
     "\u2715": r"\ensuremath{\times}",
     "\u00d7": r"\ensuremath{\times}",
@@ -56,6 +61,10 @@ _UPRIGHT = 7
 # More rows than this are a table of several pages.
 _PAGE = 40
 _LONG_TEXT = 24
+# Millimetres: of the text, and of a column of numbers or short words as a rule.
+_TEXT_WIDTH, _NARROW_COLUMN = 166, 18
+# Where a name may go on in a new line.
+_SEAMS, _RUN = re.compile(r"(?<=[:_./,=(\])}>*+-])"), 14
 _SPACE = "\\ \\allowbreak "
 
 _PREAMBLE = r"""\documentclass[a4paper,10pt]{article}
@@ -94,12 +103,17 @@ def to_latex(document_or_table: Document | Table | Chart) -> str:
         r"\maketitle",
     ]
     for section in thing.sections:
-        parts.append(rf"\section*{{{escape(section.title)}}}\label{{{section.id}}}")
+        parts.append(rf"\section{{{escape(section.title)}}}\label{{{section.id}}}")
         parts += [_block(block) for block in section.body]
     if thing.footer:
         parts.append(rf"\bigskip\hrule\medskip{{\small {escape(thing.footer)}}}")
     body = "\n\n".join(parts)
     return _PREAMBLE % {"unknown": _unknown(body)} + body + "\n\\end{document}\n"
+
+
+def block_latex(block: Block) -> str:
+    """One block, as it stands in a document."""
+    return _block(block)
 
 
 def escape(text: str) -> str:
@@ -144,7 +158,7 @@ def _breakable(value: str) -> str:
 def _table(table: Table) -> str:
     """Title, header lines, the grid, notes."""
     texts = table.texts()
-    sides = [_side(column.kind, [row[j] for row in texts]) for j, column in enumerate(table.columns)]
+    sides = _sides(table, texts)
     head = " & ".join(_label(column.label, side) for column, side in zip(table.columns, sides, strict=True))
     rows = [" & ".join(_cell(text, side) for text, side in zip(row, sides, strict=True)) + r" \\" for row in texts]
     if not rows:
@@ -194,10 +208,14 @@ def _long_grid(sides: Sequence[str], head: str, rows: Sequence[str]) -> str:
     )
 
 
-def _side(kind: str, texts: Sequence[str]) -> str:
-    if kind != "text":
-        return "r"
-    return r">{\raggedright\arraybackslash}p{30mm}" if max(map(len, texts), default=0) > _LONG_TEXT else "l"
+def _sides(table: Table, texts: Sequence[Sequence[str]]) -> list[str]:
+    """Numbers flush right, short texts flush left, and long texts in paragraphs that share what is left of the page."""
+    lengths = [max((len(row[j]) for row in texts), default=0) for j in range(len(table.columns))]
+    kinds = [column.kind for column in table.columns]
+    long = [kind == "text" and length > _LONG_TEXT for kind, length in zip(kinds, lengths, strict=True)]
+    width = (_TEXT_WIDTH - _NARROW_COLUMN * (len(long) - sum(long))) // max(sum(long), 1)
+    paragraph = rf">{{\raggedright\arraybackslash}}p{{{min(max(width, 30), 75)}mm}}"
+    return [paragraph if is_long else "l" if kind == "text" else "r" for kind, is_long in zip(kinds, long, strict=True)]
 
 
 def _label(label: str, side: str) -> str:
@@ -214,7 +232,18 @@ def _label(label: str, side: str) -> str:
 
 
 def _cell(text: str, side: str) -> str:
-    return escape(with_minus(text)) if side == "r" else escape(text)
+    if side == "r":
+        return escape(with_minus(text))
+    return escape(text) if side == "l" else _loose(text)
+
+
+def _loose(text: str) -> str:
+    """Text of a paragraph in a table, which may break inside names: after signs, and in long runs anywhere."""
+    return " ".join(r"\allowbreak{}".join(map(escape, _pieces(word))) for word in text.split(" "))
+
+
+def _pieces(word: str) -> list[str]:
+    return [piece[k : k + _RUN] for piece in _SEAMS.split(word) for k in range(0, len(piece), _RUN)]
 
 
 def _notes(notes: Sequence[str]) -> list[str]:

@@ -18,18 +18,25 @@ def to_markdown(document_or_table: Document | Table | Chart) -> str:
     parts = [f"# {escape(thing.title)}"]
     if thing.subtitle:
         parts.append(_line(thing.subtitle))
-    for section in thing.sections:
-        parts += [f"## {escape(section.title)}", *(_block(block, level=3).rstrip("\n") for block in section.body)]
+    for section in thing.numbered:
+        head = f'<a id="{section.id}"></a>\n\n## {section.number}. {escape(section.title)}'
+        parts += [head, *(_block(block, level=3).rstrip("\n") for block in section.body)]
     if thing.footer:
         parts += ["---", _line(thing.footer)]
     return "\n\n".join(parts) + "\n"
 
 
+def block_markdown(block: Block) -> str:
+    """One block, as it stands in a document."""
+    return _block(block, level=3)
+
+
 def escape(text: str) -> str:
-    """Text that stays text within a line: no markup, no HTML, no mathematics, no table cell of its own."""
+    """Text that stays text within a line: no markup, no HTML, no mathematics, no table cell of its own, no link."""
     text = re.sub(r"([\\`*\[\]|~$])", r"\\\1", printable(text))
     text = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)  # inside a word an underscore is one already
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"(?i)\bwww\.", lambda found: found[0][:-1] + "&#46;", text.replace("://", "&#58;//"))
 
 
 def _line(text: str) -> str:

@@ -6,6 +6,7 @@ All text enters rich as `Text`, never as markup: a column called "[red]" stays a
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bayeslogit.chart import Chart
@@ -52,6 +53,15 @@ def print_table(table: Table | Chart | Document, console: Console | None = None)
     _write(console or Console(), table)
 
 
+def print_lines(lines: Sequence[str], console: Console | None = None) -> None:
+    """Print sentences, one to a line, wrapped to the width of the terminal with further lines set in."""
+    from rich.console import Console
+
+    out = console or Console()
+    for line in lines:
+        _write(out, Paragraph(line))
+
+
 def to_text(document_or_table: Document | Table | Chart, width: int = 100, color: bool = False) -> str:
     """Plain text at most `width` cells wide; with `color`, ANSI colours.
 
@@ -67,7 +77,7 @@ def to_text(document_or_table: Document | Table | Chart, width: int = 100, color
     return out.getvalue()
 
 
-def _write(console: Console, thing: Document | Table | Chart) -> None:
+def _write(console: Console, thing: Document | Table | Chart | Paragraph) -> None:
     from rich.text import Text
 
     unicode = console.encoding.lower().replace("-", "").startswith("utf")
@@ -82,13 +92,13 @@ def _in(encoding: str, text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _lines(thing: Document | Table | Chart, width: int) -> Lines:
+def _lines(thing: Document | Table | Chart | Paragraph, width: int) -> Lines:
     if not isinstance(thing, Document):
         return _block_lines(thing, width)
     lines = _heading(thing.title, "\u2550", width)
     lines += [("header", line) for line in wrap(printable(thing.subtitle), width) if line]
-    for section in thing.sections:
-        lines += [("", ""), *_heading(section.title, "\u2500", width)]
+    for section in thing.numbered:
+        lines += [("", ""), *_heading(f"{section.number}. {section.title}", "\u2500", width)]
         for block in section.body:
             lines += [("", ""), *_block_lines(block, width)]
     if thing.footer:
