@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,19 +13,25 @@ import numpy as np
 import typer
 
 from bayeslogit._convert import Conversion, convert
+from bayeslogit.cli_numbers import Numbers, leave, table_numbers
 from bayeslogit.cli_options import (
     DONE,
     NOT_CERTIFIED,
     SCHEMA_VERSION,
     AsJson,
+    Config,
+    Data,
     Drop,
     Event,
+    Formula,
     Offset,
+    Sql,
     Trials,
     Weights,
     finite,
     say,
 )
+from bayeslogit.cli_question import Question, not_an_input
 from bayeslogit.conventions import SYSTEMS
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError
@@ -36,18 +43,41 @@ _WORDS = {"true": True, "false": False, "none": None, "null": None}
 _NOT_SETTINGS = ("source", "to", "design", "options")
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A penalty in another system's convention, proved on the data of a question."""
+
+    question: Question
+    found: Conversion
+    config: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Converted:
+        """From the parameters of a command, or from the config of a manifest."""
+        own = {key: given.get(key) or [] for key in ("given", "chosen", "known")}
+        parameters = _parameters(own["given"], own["known"])
+        question = Question.of(given)
+        for note in question.design.notes:
+            say(note)
+        options = _assignments("--option", own["chosen"])
+        systems = {"source": given["source"], "to": given["to"]}
+        found = convert(**systems, design=question.design, options=options, **parameters)
+        return cls(question, found, {**question.settings, **systems, **{k: list(v) for k, v in own.items()}})
+
+    @property
+    def numbers(self) -> Numbers:
+        return table_numbers(self.found.table())
+
+
 def convert_command(
+    context: typer.Context,
     source: Annotated[
         str,
         typer.Option("--from", metavar="SYSTEM", help=f"One of {', '.join(SYSTEMS)}.", show_default=False),
     ],
     to: Annotated[str, typer.Option("--to", metavar="SYSTEM", help="One of the same.", show_default=False)],
-    data: Annotated[
-        Path | None, typer.Argument(metavar="DATA", help="A CSV, TSV or Parquet file.", show_default=False)
-    ] = None,
-    formula: Annotated[
-        str | None, typer.Option(help="The model, such as 'switch ~ arsenic + dist100'.", show_default=False)
-    ] = None,
+    data: Data = None,
+    formula: Formula = None,
     given: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,9 +109,13 @@ def convert_command(
     offset: Offset = None,
     event: Event = None,
     drop_missing: Drop = False,
+    query: Sql = None,
     as_json: AsJson = False,
-    out: Annotated[Path | None, typer.Option(help="Also write the conversion to this JSON file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the conversion to this JSON file.", show_default=False)
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 5 unless the proof is certified.")] = False,
+    config: Config = None,
 ) -> int:
     """Translate a penalty between systems and prove it on the data."""
     if data is None or formula is None:
@@ -90,22 +124,10 @@ def convert_command(
             "the conversion is proved on the data."
         )
     if out is not None:
-        check_place(out)
-    parameters = _parameters(given or (), known or ())
-    design = Design.from_formula(
-        formula,
-        data,
-        trials=trials,
-        weights=weights,
-        offset=offset,
-        event=event,
-        missing="drop" if drop_missing else "raise",
-    )
-    for note in design.notes:
-        say(note)
-    options = _assignments("--option", chosen or ())
-    found = convert(source=source, to=to, design=design, options=options, **parameters)
-    text = json.dumps(finite(_document(found, formula, design)), indent=1, allow_nan=False)
+        check_place(not_an_input(out, data))
+    converted = Converted.of(context.params)
+    found = converted.found
+    text = json.dumps(finite(_document(found, formula, converted.question.design)), indent=1, allow_nan=False)
     if as_json:
         print(text)
     else:
@@ -113,6 +135,7 @@ def convert_command(
     if out is not None:
         write_text(out, text + "\n")
         say(f"Saved the conversion to {out}.")
+        leave(out, "convert", converted.config, (converted.question.input(out.parent),), converted.numbers)
     if strict and not found.proof.certified:
         say(f"bayeslogit: {found.proof}")
         return NOT_CERTIFIED
@@ -152,14 +175,15 @@ def _assignments(option: str, texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """A number, a list of numbers, true, false, none, or the text itself."""
+    """A number, a list of numbers (in brackets or not), true, false, none, or the text itself."""
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
-        numbers = [float(part) for part in text.split(",")]
+        numbers = [float(part) for part in bare.split(",")]
     except ValueError:
         return text
-    return numbers if len(numbers) > 1 else numbers[0]
+    return numbers if len(numbers) > 1 or bare != text else numbers[0]
 
 
 def _document(found: Conversion, formula: str, design: Design) -> dict[str, Any]:

@@ -13,6 +13,11 @@ def package_version() -> str:
     return _version("bayeslogit")
 
 
+def versions() -> dict[str, str]:
+    """Of the packages that numbers rest on."""
+    return {name: _version(name) for name in _PACKAGES}
+
+
 def version_facts() -> tuple[tuple[str, str], ...]:
     """Names and versions, for the reproducibility section of a document."""
     return (

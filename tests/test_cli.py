@@ -44,6 +44,12 @@ def test_json_is_the_same_fit(wells, capsys, tmp_path):
         (["--formula", "switch ~ dist100", "--prior", "normal:-1"], 2, "positive finite number"),
         (["--formula", "switch ~ dist100", "--prior", "cauchyish:1"], 2, "unknown family"),
         (["--formula", "switch ~ dist100", "--prior", "normal"], 2, "takes 1 number"),
+        (["--formula", "switch ~ dist100", "--prior", "normal:1_0"], 2, "is not a list of numbers"),
+        (["--formula", "switch ~ dist100", "--prior", "normal:\uff11"], 2, "is not a list of numbers"),
+        (["--formula", "switch ~ dist100", "--prior", "preset:Rstanarm"], 2, "Did you mean 'rstanarm'?"),
+        (["--formula", "switch ~ dist100", "--prior", "elastic_net:1,2"], 2, "Did you mean 'elasticnet'?"),
+        (["--formula", "switch ~ dist100", "--prior", "studentt:3,1"], 2, "Did you mean 'student_t'?"),
+        (["--formula", "switch ~ dist100", "--prior", "Laplce:1"], 2, "Did you mean 'laplace'?"),
         (["--formula", "switch ~ dist100", "--prior-for", "normal:1"], 2, "TERM=PRIOR"),
         (["--formula", "switch ~ dist100", "--prior-for", "x=normal:1"], 2, "does not have"),
         (["--formula", "switch ~ dist100", "--prob", "95"], 2, "between 0 and 1"),
@@ -71,7 +77,7 @@ def test_interrupt_ends_with_130(monkeypatch, wells):
     def interrupted(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bayeslogit.cli.fit_line", interrupted)
+    monkeypatch.setattr("bayeslogit.cli_question.fit", interrupted)
     assert run(["fit", wells, "--formula", "switch ~ dist100"]) == 130
 
 

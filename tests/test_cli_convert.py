@@ -164,6 +164,12 @@ def test_strict_ends_with_5_where_nothing_is_proved(tmp_path, capsys):
         (["--from", "bayeslogit", "--to", "glmnet", "--set", "prior=cauchyish:1"], 2, "unknown family"),
         (["--from", "sklearn", "--to", "glmnet", "--out", "nowhere/found.json"], 2, "there is no folder 'nowhere'"),
         (["--to", "glmnet"], 2, "--from"),
+        (
+            ["--from", "glmnet", "--to", "sklearn", "--set", "lambda=1", "--set", "alpha=[0,1,2]"],
+            2,
+            "alpha is one number",
+        ),
+        (["--from", "glmnet", "--to", "sklearn", "--set", "lambda=1", "--set", "alpha=0,1"], 2, "is a list"),
     ],
 )
 def test_what_is_wrong_is_one_message_and_a_code(wells, capsys, arguments, code, message):
@@ -191,6 +197,9 @@ def test_without_data_it_says_why_it_needs_them(wells, capsys, tmp_path):
         ("false", False),
         ("none", None),
         ("1,0,2.5", [1.0, 0.0, 2.5]),
+        ("[1, 0,2.5]", [1.0, 0.0, 2.5]),
+        ("[1]", [1.0]),
+        ("[1,x]", "[1,x]"),
         ("saga", "saga"),
         ("elasticnet:1,2", "elasticnet:1,2"),
     ],
@@ -227,3 +236,11 @@ def test_the_help_names_every_system(capsys):
 def test_the_readme_shows_the_command():
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     assert "bayeslogit convert data.csv" in readme
+
+
+@pytest.mark.parametrize(
+    "given", ["big", [1.0, "a", 2.0, 3.0], {"Intercept": 1, "dist100": "x", "arsenic": 2, "educ4": 3}]
+)
+def test_coefficients_that_are_no_numbers_are_an_argument_error(design, given):
+    with pytest.raises(bl.ArgumentError, match=r"coefficients=.*: give 4 numbers in the order Intercept, dist100"):
+        bl.convert(source="gauss_software", l2=1, to="sklearn", design=design, coefficients=given)
