@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from bayeslogit.errors import ArgumentError, FileFormatError
 
-FORMAT = "bayeslogit-fit"
 VERSION = 1
+# Numbers that JSON does not have.
+_WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def encode(value: Any) -> Any:
@@ -43,7 +44,7 @@ def decode(value: Any) -> Any:
         if "__array__" in value:
             return _array(value)
         if "__float__" in value:
-            return float(value["__float__"])
+            return _WORDS[value["__float__"]]
         return {key: decode(item) for key, item in value.items()}
     if isinstance(value, list):
         return [decode(item) for item in value]
@@ -52,7 +53,10 @@ def decode(value: Any) -> Any:
 
 def _array(value: Mapping[str, Any]) -> NDArray[np.float64]:
     raw = np.frombuffer(base64.b64decode(value["__array__"], validate=True), dtype="<f8")
-    return raw.reshape(value["shape"]).astype(np.float64)
+    shape = value["shape"]
+    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"shape {shape!r} of an array")
+    return raw.reshape(shape).astype(np.float64)
 
 
 def _checksum(body: Any) -> str:
@@ -60,10 +64,13 @@ def _checksum(body: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def write_record(path: str | os.PathLike[str], record: Mapping[str, Any]) -> Path:
-    """Write a record; a process killed half-way leaves the old file as it was."""
+def write_record(path: str | os.PathLike[str], record: Mapping[str, Any], kind: str = "fit") -> Path:
+    """Write a record; a process killed half-way leaves the old file as it was.
+
+    ``kind`` says what it is of, so that a saved prior is not taken for a fit.
+    """
     body = encode(record)
-    document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(body), "fit": body}
+    document = {"format": f"bayeslogit-{kind}", "version": VERSION, "checksum": _checksum(body), kind: body}
     text = json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False)
     return write_text(path, text + "\n")
 
@@ -125,8 +132,8 @@ def _replace_whole(target: Path, text: str) -> Path:
     return target
 
 
-def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a record that `write_record` wrote.
+def read_record(path: str | os.PathLike[str], kind: str = "fit") -> dict[str, Any]:
+    """Read a record of that kind that `write_record` wrote.
 
     Raises
     ------
@@ -138,22 +145,26 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
         document = json.loads(Path(path).read_bytes().decode("utf-8"))
     except OSError as error:
         raise FileFormatError(f"{name}: cannot be read ({error.strerror}).") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FileFormatError(f"{name}: not a saved fit, or truncated ({error}).") from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise FileFormatError(f"{name}: not a saved fit of bayeslogit (no '{FORMAT}' mark).")
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or a number of thousands of digits
+        raise FileFormatError(f"{name}: not a saved {kind}, or truncated ({error}).") from None
+    if not isinstance(document, dict) or document.get("format") != f"bayeslogit-{kind}":
+        raise FileFormatError(f"{name}: not a saved {kind} of bayeslogit (no 'bayeslogit-{kind}' mark).")
     version = document.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise FileFormatError(
             f"{name}: written in format {version}; this bayeslogit reads up to {VERSION}: upgrade it."
         )
-    body = document.get("fit")
-    if document.get("checksum") != _checksum(body):
+    body = document.get(kind)
+    try:
+        fits = document.get("checksum") == _checksum(body)
+    except (ValueError, RecursionError):  # NaN, which is no JSON, or lists a thousand deep
+        fits = False
+    if not fits:
         raise FileFormatError(f"{name}: its checksum does not fit, so it was changed or damaged after it was saved.")
     try:
         record = decode(body)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileFormatError(f"{name}: damaged ({error}).") from None
     if not isinstance(record, dict):
-        raise FileFormatError(f"{name}: holds no fit.")
+        raise FileFormatError(f"{name}: holds no {kind}.")
     return record

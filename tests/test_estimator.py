@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import sklearn
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import bayeslogit as bl
-from bayeslogit.estimator import BayesianLogisticRegression
+from bayeslogit.estimator import BayesianLogisticRegression, BayesianLogisticRegressionCV
 
 
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        BayesianLogisticRegression(),
+        BayesianLogisticRegression(inference="laplace"),
+        BayesianLogisticRegressionCV(scales=6),
+        pytest.param(BayesianLogisticRegressionCV(), marks=pytest.mark.slow),
+    ],
+    ids=["mode", "laplace", "cv-6", "cv"],
+)
 @pytest.mark.filterwarnings("ignore")
-def test_check_estimator_passes_whole():
-    results = check_estimator(BayesianLogisticRegression(), on_fail=None, on_skip=None)
+def test_check_estimator_passes_whole(estimator):
+    results = check_estimator(estimator, on_fail=None, on_skip=None)
     failed = [f"{r['check_name']}: {r['exception']}" for r in results if r["status"] == "failed"]
     assert not failed, "\n".join(failed)
     skipped = {r["check_name"] for r in results if r["status"] == "skipped"}
@@ -93,3 +106,87 @@ def test_columns_of_any_names_are_fitted(given, named):
     np.testing.assert_allclose(model.predict_proba(frame), plain.predict_proba(X), rtol=1e-9)
     without = BayesianLogisticRegression(fit_intercept=False).fit(frame, y)
     assert list(without.fit_.columns) == named
+
+
+# --- what other rungs say --------------------------------------------------------------------------------------------
+
+
+def test_inference_names_what_the_numbers_are_of(pima):
+    X, y = pima
+    X, y = X.iloc[:80], y.iloc[:80]
+    mode = BayesianLogisticRegression(prior=bl.Normal(0.5)).fit(X, y)
+    laplace = BayesianLogisticRegression(prior=bl.Normal(0.5), inference="laplace").fit(X, y)
+    sampled = BayesianLogisticRegression(prior=bl.Normal(0.5), inference="importance", prob=0.9).fit(X, y)
+    np.testing.assert_array_equal(mode.coef_, laplace.coef_)
+    np.testing.assert_allclose(laplace.predict_proba(X)[:, 1], laplace.fit_.predict(X)["probability"], rtol=1e-12)
+    np.testing.assert_array_equal(sampled.coef_[0], sampled.draws_.mean.iloc[1:])
+    np.testing.assert_array_equal(sampled.coef_sd_[0], sampled.draws_.sd.iloc[1:])
+    np.testing.assert_allclose(sampled.coef_interval_, sampled.draws_.quantile([0.05, 0.95]).to_numpy()[1:])
+    # An average over the posterior is nearer to one half than the mode says.
+    assert np.abs(laplace.predict_proba(X) - 0.5).sum() < np.abs(mode.predict_proba(X) - 0.5).sum()
+    for model in (mode, laplace, sampled):
+        probability, interval = model.predict_proba(X, return_interval=True)
+        np.testing.assert_allclose(probability, model.predict_proba(X), rtol=1e-9)
+        assert np.all((interval[:, 0] < probability[:, 1]) & (probability[:, 1] < interval[:, 1]))
+        np.testing.assert_array_equal(
+            model.predict(X), model.classes_[(model.predict_proba(X)[:, 1] > 0.5).astype(int)]
+        )
+        np.testing.assert_allclose(1 / (1 + np.exp(-model.decision_function(X))), probability[:, 1], rtol=1e-9)
+    with pytest.raises(ValueError, match="inference='exact'"):
+        BayesianLogisticRegression(inference="exact").fit(X, y)
+    again = BayesianLogisticRegression(prior=bl.Normal(0.5), inference="importance", prob=0.9).fit(X, y)
+    np.testing.assert_array_equal(again.coef_interval_, sampled.coef_interval_)
+
+
+@pytest.mark.parametrize("by", ["cv", "evidence", "loo"])
+def test_the_scale_is_the_one_that_choose_scale_finds(pima, by):
+    X, y = pima
+    X, y = X.iloc[:150, :3], y.iloc[:150]
+    model = BayesianLogisticRegressionCV(by=by, scales=5, random_state=3).fit(X, y)
+    choice = bl.choose_scale(bl.Design.from_arrays(X, y), prior="normal:1", by=by, scales=5, folds=5, rng=3)
+    assert model.scale_ == choice.scale == model.choice_.scale
+    np.testing.assert_array_equal(
+        model.coef_[0], bl.fit(bl.Design.from_arrays(X, y), prior=choice.prior).params.iloc[1:]
+    )
+
+
+def test_folds_may_be_given_as_scikit_learn_does(pima):
+    X, y = pima
+    X, y = X.iloc[:120], y.iloc[:120]
+    groups = np.arange(120) % 4
+    splits = [(np.flatnonzero(groups != g), np.flatnonzero(groups == g)) for g in range(4)]
+    model = BayesianLogisticRegressionCV(cv=splits, scales=5).fit(X, y)
+    same = bl.choose_scale(bl.Design.from_arrays(X, y), by="cv", scales=5, folds=groups)
+    assert model.scale_ == same.scale
+    np.testing.assert_array_equal(model.choice_.values, same.values)
+    with pytest.raises(ValueError, match="exactly one fold"):
+        BayesianLogisticRegressionCV(cv=splits[:2], scales=5).fit(X, y)
+    by_label = bl.cross_validate(bl.Design.from_arrays(X, y), prior=bl.Normal(1.0), folds=groups)
+    assert by_label.fold_sizes.tolist() == [30.0] * 4
+    with pytest.raises(bl.ArgumentError, match="one label"):
+        bl.cross_validate(bl.Design.from_arrays(X, y), prior=bl.Normal(1.0), folds=np.zeros(120))
+
+
+def test_searches_column_transformers_and_routed_weights(pima):
+    X, y = pima
+    frame = X.assign(old=np.where(X.age > 35, "yes", "no"))
+    columns = make_column_transformer((OneHotEncoder(drop="first"), ["old"]), (StandardScaler(), ["glu", "bmi"]))
+    pipeline = make_pipeline(columns.set_output(transform="default"), BayesianLogisticRegression())
+    search = GridSearchCV(pipeline, {"bayesianlogisticregression__prior": [bl.Normal(0.1), bl.Normal(1.0)]}, cv=3)
+    assert search.fit(frame, y).best_score_ > 0.7
+    weight = 1.0 + np.arange(len(y)) % 2
+    with sklearn.config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        routed = make_pipeline(scaler, BayesianLogisticRegression().set_fit_request(sample_weight=True))
+        routed.fit(X, y, sample_weight=weight)
+    direct = BayesianLogisticRegression().fit(StandardScaler().fit_transform(X), y, sample_weight=weight)
+    np.testing.assert_allclose(routed[-1].coef_, direct.coef_, rtol=1e-12)
+    polars_model = BayesianLogisticRegression().fit(pl.from_pandas(X), y.to_numpy())
+    np.testing.assert_allclose(polars_model.coef_, BayesianLogisticRegression().fit(X, y).coef_, rtol=1e-12)
+    assert list(polars_model.fit_.columns[1:]) == list(X.columns)
+
+
+def test_a_class_of_weight_zero_is_no_class(pima):
+    X, y = pima
+    with pytest.raises(ValueError, match="every row of class 1 has weight 0"):
+        BayesianLogisticRegression().fit(X, y, sample_weight=(y == 0).astype(float))
