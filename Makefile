@@ -1,6 +1,6 @@
 # Everything here makes its own environment (.venv) first; `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check prove lowest lint format bench clean package develop
+.PHONY: help demo reports docs test check prove lowest lint format bench clean package develop
 
 # BLAS on one thread: two test processes already fill two cores.
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -16,6 +16,12 @@ demo: package ## fit the bundled wells data, print the summary, write an HTML re
 	@report=$$(ls -t $(DEMO)/*.html 2>/dev/null | head -n 1); \
 	if [ -z "$$report" ]; then echo "make demo: no report was written to $(DEMO)/" >&2; exit 1; fi; \
 	echo "make demo: wrote the report $$report"
+
+reports: develop ## run the examples and write the pages in reports/ anew (a minute)
+	@$(THREADS) .venv/bin/python tools/gallery.py
+
+docs: develop ## run the pages of docs/ and the README, write their answers and the API reference anew
+	@$(THREADS) .venv/bin/python tools/docs.py
 
 test: develop ## run every test that needs only Python (minutes)
 	@echo "make test: every test that needs only Python, in two processes"

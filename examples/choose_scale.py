@@ -1,16 +1,25 @@
 """From "C = 1 by default" to a prior that can be defended: how strong should it be?
 
-First a train/test view of the axis on the wells data, then, on simulated truth, the bias, the variance and the error of
-the estimates along the same axis. Run it from the repository: ``.venv/bin/python examples/choose_scale.py``.
+First what C = 1 says before any data, then a train/test view of the axis on the wells data, then, on simulated truth,
+the bias, the variance and the error of the estimates along the same axis. Run it from the repository:
+``.venv/bin/python examples/choose_scale.py``; the report goes to reports/demo/, or to the folder that you name.
 """
+
+import sys
+from pathlib import Path
 
 import numpy as np
 
 import bayeslogit as bl
 
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else "reports/demo")
+folder.mkdir(parents=True, exist_ok=True)
 formula = "switch ~ dist100 + arsenic + educ4 + assoc"
 wells = bl.datasets.load("wells").sample(400, random_state=1)
 design = bl.Design.from_formula(formula, wells)
+
+# 0. C = 1 in scikit-learn is a normal prior of sd 1 on every coefficient, whatever its unit: this is what it says.
+print(bl.implied(bl.Normal(1.0), design), "\n")
 
 # 1. What every criterion says, on one axis; a scale of 1 is a log-odds of 1 per sd of the column.
 axis = bl.scale_axis(design, prior=bl.Normal, scales=9, folds=5, rng=1)
@@ -46,3 +55,5 @@ for row in zip(scales, bias2, variance, error, strict=True):
     print("{:6.3f} {:7.3f} {:8.3f} {:8.3f}".format(*row))
 least = scales[np.argmin(error)]
 print(f"least error at scale {least:.2g}; root mean square of the truth {np.sqrt(np.mean(truth**2)):.2g}")
+compared = bl.compare({"C = 1": bl.fit(design, prior=bl.Normal(1.0)), "chosen": fit, "default": bl.fit(design)})
+print("Report:", bl.report(compared, folder / "choose_scale.html", title="C = 1, a chosen prior and a default one"))
