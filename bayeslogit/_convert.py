@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslogit.boundary import guarded
 from bayeslogit.checks import call, number
 from bayeslogit.conventions import System, system_called
 from bayeslogit.design import Design
@@ -93,8 +94,9 @@ class Conversion:
                 str(self.proof),
             ),
             notes=(
-                "Precision and L1 rate are lambda2 and lambda1 of the sum scale: log prior = -lambda2 b^2 / 2 "
-                "- lambda1 |b|. Scores are taken at the other's optimum, over the factor of the loss, in sds.",
+                "Precision and L1 rate are lambda2 and lambda1 of the sum scale: log prior = "
+                f"{_log_prior(self.penalty)}. Scores are taken at the other's optimum, over the factor of the loss, in "
+                "sds.",
                 *self.notes,
             ),
         )
@@ -106,6 +108,13 @@ class Conversion:
         return self.table()._repr_html_()
 
 
+def _log_prior(penalty: Penalty) -> str:
+    if not np.any(penalty.mean):
+        return "-lambda2 b^2 / 2 - lambda1 |b|"
+    return "-lambda2 (b - mean)^2 / 2 - lambda1 |b - mean|, the means as in the objectives"
+
+
+@guarded
 def convert(
     *, source: str, to: str, design: Design, options: Mapping[str, Any] | None = None, **params: Any
 ) -> Conversion:
@@ -223,7 +232,12 @@ def _in_order(coefficients: Any, sizes: Sizes) -> Array:
         if missing or len(coefficients) != sizes.p:
             raise ArgumentError(f"coefficients= names {given}; the design's columns are {order}.")
         coefficients = [coefficients[name] for name in sizes.columns]
-    beta = np.asarray(coefficients, dtype=np.float64)
+    try:
+        beta = np.asarray(coefficients, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"coefficients={coefficients!r}: give {sizes.p} numbers in the order {order}, or a dict of them by column."
+        ) from None
     if beta.shape != (sizes.p,) or not np.all(np.isfinite(beta)):
         raise ArgumentError(
             f"coefficients= must be {sizes.p} finite numbers in the order {order}, not of shape {beta.shape}."

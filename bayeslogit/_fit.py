@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from bayeslogit._priors import Prior
+from bayeslogit.boundary import guarded
+from bayeslogit.budget import check_memory
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitWarning
 from bayeslogit.facts import Facts
 from bayeslogit.fit_record import Parts
 from bayeslogit.held import held_by_prior, overlap_at
+from bayeslogit.labels import file_labels
 from bayeslogit.missing import check_missing
 from bayeslogit.mode import Mode
+from bayeslogit.plateau import on_plateau
 from bayeslogit.posterior.laplace import LaplacePosterior
 from bayeslogit.presets import as_prior
 from bayeslogit.propriety import could_be_improper, existence
+from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.results import Fit
 from bayeslogit.solve import find_mode
 from bayeslogit.storage import read_record
@@ -32,10 +38,11 @@ class _Default(str):
 DEFAULT_PRIOR = _Default("rstanarm")
 
 
+@guarded
 def fit(
     model: str | Design,
     data: Any = None,
-    prior: Prior | str | None = DEFAULT_PRIOR,
+    prior: Prior | ResolvedPrior | str | None = DEFAULT_PRIOR,
     *,
     trials: str | ArrayLike | None = None,
     weights: str | ArrayLike | None = None,
@@ -45,6 +52,7 @@ def fit(
     tol: float = 1e-6,
     max_iter: int = 200,
     covariance: str = "exact",
+    labels: Mapping[str, str] | None = None,
 ) -> Fit:
     """Fit a logistic regression whose penalty is a prior.
 
@@ -57,7 +65,7 @@ def fit(
         A formula such as ``"switch ~ arsenic + dist100"``, or a design.
     data : data frame, dict of columns, str or Path, optional
         For a formula: pandas, polars or pyarrow, or a CSV or Parquet file.
-    prior : Prior, str or None
+    prior : Prior, ResolvedPrior, str or None
         "rstanarm", the default, is weakly informative, depends on the sds of the columns, and is printed as numbers.
         None is maximum likelihood. A family such as ``Normal(2.5)`` goes on every slope and leaves the intercept flat.
         With ``Normal(s)`` this is L2 penalised regression with ``lambda = 1 / s^2`` on the sum scale.
@@ -69,6 +77,9 @@ def fit(
         Most Newton steps.
     covariance : {"exact", "none"}
         "none" finds the mode only, in less time when columns are many: no standard errors, intervals or evidence.
+    labels : mapping of str to str, optional
+        What columns or variables are called in tables, figures and reports, beside the labels of a Stata, SPSS or SAS
+        file; see `Fit.relabel`.
 
     Returns
     -------
@@ -93,13 +104,16 @@ def fit(
     design = as_design(model, data, trials, weights, offset, event, missing)
     resolved = as_prior(prior).resolve(design)
     target = LogPosterior.of(design, resolved)
+    if covariance == "exact" and len(design.columns) <= design.n_rows and not target.kinks:
+        _check_matrices(len(design.columns))
     mode = find_mode(target, tol=tol, max_iter=max_iter, covariance=covariance == "exact")
     facts = Facts.of(design)
     held = held_by_prior(design, target, mode) if mode.converged else ()
-    notes = _notes(design, mode, facts, *_improper(target, mode), *held, *resolved.notes)
+    level = on_plateau(target, mode) if mode.converged and covariance == "exact" else ()
+    notes = _notes(design, mode, facts, level, *_improper(target, mode), *held, *resolved.notes)
     if not mode.converged:
         warnings.warn(mode.message, FitWarning, stacklevel=2)
-    return Fit(
+    found = Fit(
         mode=mode,
         posterior=LaplacePosterior.at(mode),
         prior=resolved,
@@ -109,8 +123,11 @@ def fit(
         notes=notes,
         design=design,
     )
+    words = {**file_labels(design), **(labels or {})}
+    return found.relabel(words) if words else found
 
 
+@guarded
 def load(path: str | os.PathLike[str]) -> Fit:
     """Read a fit that `Fit.to_json` saved; its predictions are bit-identical.
 
@@ -129,7 +146,19 @@ def load(path: str | os.PathLike[str]) -> Fit:
         facts=parts.facts,
         notes=parts.notes,
         saved_fingerprint=parts.fingerprint,
+        labels=parts.labels,
     )
+
+
+def _check_matrices(p: int) -> None:
+    """The information, its factor, and what becomes of them: four p x p matrices at once."""
+    if p > 2000:
+        check_memory(
+            32.0 * p * p,
+            f"The information of {p:,} coefficients",
+            "Leave out columns, merge levels of large factors, or use a prior with exact zeros such as "
+            "bayeslogit.Laplace(1.0), which works with few columns at a time.",
+        )
 
 
 def as_design(
@@ -173,11 +202,13 @@ def _improper(target: LogPosterior, mode: Mode) -> tuple[str, ...]:
     return (f"Mode only: {known.reasons[0]}. There are no standard errors or intervals of a posterior here.",)
 
 
-def _notes(design: Design, mode: Mode, facts: Facts, *prior_notes: str) -> tuple[str, ...]:
+def _notes(design: Design, mode: Mode, facts: Facts, level: tuple[str, ...], *prior_notes: str) -> tuple[str, ...]:
     """Everything a reader must know, most serious first."""
-    notes = [] if mode.converged else [mode.message]
-    if mode.converged and mode.factor is None:
-        notes.append("Only the mode was asked for (covariance='none'): there are no standard errors or intervals.")
+    notes = list(level) if mode.converged else [mode.message]
+    if mode.converged and mode.factor is None and not level:
+        notes.append(
+            "Only the mode was asked for (covariance='none'): the fit has no standard errors or intervals itself."
+        )
     notes += [*mode.notes, *design.notes]
     if facts.fractional_weights:
         notes.append(

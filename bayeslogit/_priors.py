@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from bayeslogit.boundary import guarded
 from bayeslogit.errors import PriorError
 from bayeslogit.families import Cauchy as Cauchy
 from bayeslogit.families import Columns as Columns
@@ -17,6 +18,8 @@ from bayeslogit.families import StudentT as StudentT
 from bayeslogit.families import known
 from bayeslogit.families_joint import GroupLaplace as GroupLaplace
 from bayeslogit.families_joint import MultivariateNormal as MultivariateNormal
+from bayeslogit.families_unknown import Hierarchical as Hierarchical
+from bayeslogit.families_unknown import Horseshoe as Horseshoe
 from bayeslogit.families_whole import DiaconisYlvisaker as DiaconisYlvisaker
 from bayeslogit.families_whole import Jeffreys as Jeffreys
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
@@ -34,12 +37,12 @@ class Priors(Prior):
     terms: Mapping[str, Prior] = field(default_factory=dict)
 
     def resolve(self, design: Columns) -> ResolvedPrior:
-        base = self.default.resolve(design)
         own = self._assigned(design)
         taken = {j for columns, _ in own for j in columns}
+        base = self.default.beside(design, taken)
         terms = [kept for term in base.terms for kept in _without(term, taken)]
         for columns, prior in own:
-            terms.append(prior.on(columns, tuple(design.columns[j] for j in columns)))
+            terms.append(prior.at(design, columns))
         terms.sort(key=lambda term: term.columns)
         return ResolvedPrior(tuple(design.columns), tuple(terms), self._name(base), base.notes, base.whole)
 
@@ -70,6 +73,7 @@ class Priors(Prior):
         return "; ".join([base.name, *own])
 
 
+@guarded
 def priors(
     default: Prior | None = None, intercept: Prior | None = None, terms: Mapping[str, Prior] | None = None
 ) -> Priors:
@@ -120,7 +124,7 @@ def _without(term: PriorTerm, taken: set[int]) -> Iterator[PriorTerm]:
         return
     if term.family == "multivariate_normal":
         raise PriorError("A multivariate prior cannot be taken apart: give it in terms=, with its columns named.")
-    if term.density.group is not None:
+    if not term.open and term.density.group is not None:
         raise PriorError("A group prior cannot be taken apart: give the term in terms= too, with the columns it keeps.")
     yield replace(
         term,

@@ -17,9 +17,9 @@ def finite(family: str, name: str, value: Any) -> float:
     """A finite number."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if isinstance(value, bool) or not math.isfinite(number):
+    if isinstance(value, bool | str | bytes) or not math.isfinite(number):
         raise PriorError(f"{family}({name}={value!r}): {name} must be a finite number.")
     return number
 
@@ -28,9 +28,9 @@ def positive(family: str, name: str, value: Any) -> float:
     """A positive finite number, small and large enough to be squared and inverted."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if isinstance(value, bool) or not (math.isfinite(number) and number > 0.0):
+    if isinstance(value, bool | str | bytes) or not (math.isfinite(number) and number > 0.0):
         raise PriorError(
             f"{family}({name}={value!r}): {name} must be a positive finite number, in log-odds per unit of the column. "
             "For no prior at all use bayeslogit.Flat()."
@@ -41,11 +41,24 @@ def positive(family: str, name: str, value: Any) -> float:
     return number
 
 
+def one_of(value: Any, known: tuple[str, ...]) -> bool:
+    """Whether a value is one of these words; an array equals none of them."""
+    return isinstance(value, str) and value in known
+
+
+def names_of(value: Any) -> tuple[str, ...] | None:
+    """Names in an order; None if that is not what was given."""
+    if isinstance(value, str | bytes | set | frozenset) or not np.iterable(value):
+        return None
+    names = tuple(value)
+    return names if all(isinstance(name, str) for name in names) else None
+
+
 def vector(family: str, name: str, value: ArrayLike) -> Array:
     """A vector of finite numbers, shape (k,)."""
     try:
         values = np.atleast_1d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise PriorError(f"{family}({name}=...): {name} must be numbers.") from None
     if values.ndim != 1 or not np.all(np.isfinite(values)):
         raise PriorError(f"{family}({name}=...): {name} must be a vector of finite numbers, shape (k,).")
@@ -56,7 +69,7 @@ def positive_definite(family: str, name: str, value: ArrayLike, size: int) -> Ar
     """A symmetric positive definite matrix, shape (size, size)."""
     try:
         matrix = np.atleast_2d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise PriorError(f"{family}({name}=...): {name} must be a matrix of numbers.") from None
     if matrix.shape != (size, size):
         raise PriorError(f"{family}({name}=...): {name} has shape {matrix.shape}, the mean needs ({size}, {size}).")

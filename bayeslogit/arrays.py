@@ -115,7 +115,7 @@ def array_rows(
         rows = DenseRows(_dense(X, what), intercept)
     k = rows.shape[1] - intercept
     labels = tuple(f"x{j + 1}" for j in range(k)) if names is None else tuple(str(name) for name in names)
-    _check_names(labels, k, intercept)
+    check_names(labels, k, intercept)
     if isinstance(rows, DenseRows):
         column = _not_finite(rows.X)
         if column is not None:
@@ -180,7 +180,8 @@ def _finite_columns(data: NDArray[Any], columns: NDArray[Any], what: str) -> Non
         raise DataError(f"{what}: column {int(columns[bad[0]])} has a value that is not finite, NaN or infinity.")
 
 
-def _check_names(labels: tuple[str, ...], k: int, intercept: bool) -> None:
+def check_names(labels: tuple[str, ...], k: int, intercept: bool) -> None:
+    """Refuse names of slope columns that are too many, too few, or not all different."""
     if len(labels) != k:
         raise DataError(f"names has {len(labels)} entries, X has {k} columns.")
     if not intercept and "Intercept" in labels:

@@ -28,6 +28,8 @@ def number(
         result = float(value)
     except (TypeError, ValueError):
         result = math.nan
+    if isinstance(value, list | tuple):
+        raise ArgumentError(f"{title}: {name}={value!r} is a list; {name} is one number.")
     if isinstance(value, bool) or not (low < result if open_low else low <= result) or not result <= high:
         limits = (
             f"between {low:g} and {high:g}" if math.isfinite(high) else f"{'above' if open_low else 'at least'} {low:g}"
@@ -99,8 +101,11 @@ def shown(value: Any) -> str:
     """A parameter as text: six digits, and of a long vector the first numbers."""
     if isinstance(value, bool | str) or value is None:
         return repr(value)
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiu":
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of several lengths
+        return repr(value)
+    if array.dtype.kind not in "fiu" or array.ndim > 1:
         return repr(value)
     if array.ndim == 0:
         return f"{float(array):.6g}"

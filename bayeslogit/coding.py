@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslogit.budget import check_memory
 from bayeslogit.errors import DataError
 from bayeslogit.formula_guard import Reading, plain_message
 
@@ -155,11 +156,19 @@ def _is_sparse(reading: Reading, right: Any, levels: Mapping[str, tuple[Any, ...
         if total > _MOST_COLUMNS or total * n > _MOST_CELLS:
             raise DataError(
                 f"The terms of {reading.formula!r} would make at least {total:,} columns of {n:,} rows "
-                f"({reading.shown(str(term))} alone {width:,}), more than can be held; leave out interactions of "
-                "factors with many levels."
+                f"({reading.shown(str(term))} alone {width:,}), more than can be held "
+                f"({8e-9 * total * n:,.0f} GB); leave out interactions of factors with many levels."
             )
 
-    return total * n > _LARGE and _NEARLY_EMPTY * filled < total
+    sparse = total * n > _LARGE and _NEARLY_EMPTY * filled < total
+    # A filled matrix is built column by column, and is once copied; of a sparse one, value and place of each number.
+    cells = 12.0 * filled * n if sparse else 16.0 * total * n
+    check_memory(
+        cells,
+        f"The design of {reading.formula!r}, {total:,} columns of {n:,} rows,",
+        "Leave out terms, or give the rows as Parquet or CSV files with stream=True, which are read in parts.",
+    )
+    return sparse
 
 
 def _is_factor(reading: Reading, expression: str, levels: Mapping[str, tuple[Any, ...]]) -> bool:

@@ -14,6 +14,12 @@ from numpy.typing import NDArray
 from bayeslogit.expansion import Expansion, Slope
 
 Array = NDArray[np.float64]
+# From so many numbers on a BLAS wakes its threads for one inner product.
+_MANY = 10_000
+
+
+def _inner(a: Array, b: Array) -> float:
+    return float(a @ b if a.size < _MANY else (a * b).sum())
 
 
 @dataclass(frozen=True)
@@ -32,13 +38,13 @@ class Coordinates:
         """Coefficients in the user's columns."""
         if self.center is None:
             return gamma.copy()
-        return np.concatenate([[gamma[0] - self.center @ gamma[1:]], gamma[1:]])
+        return np.concatenate([[gamma[0] - _inner(self.center, gamma[1:])], gamma[1:]])
 
     def gamma(self, beta: Array) -> Array:
         """Coefficients in the centred columns."""
         if self.center is None:
             return beta.copy()
-        return np.concatenate([[beta[0] + self.center @ beta[1:]], beta[1:]])
+        return np.concatenate([[beta[0] + _inner(self.center, beta[1:])], beta[1:]])
 
     def functions(self, A: Array) -> Array:
         """Rows ``A`` of linear functions of beta, as linear functions of gamma: ``A T``."""

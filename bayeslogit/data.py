@@ -16,6 +16,7 @@ from bayeslogit.errors import DataError
 from bayeslogit.files import SUFFIXES as SUFFIXES
 from bayeslogit.files import read_table, repeated_names
 from bayeslogit.files import separator_hint as separator_hint
+from bayeslogit.sql import Query, read_query
 
 _UTF8 = ("utf-8", "surrogatepass")
 
@@ -27,7 +28,7 @@ class Provenance:
     Attributes
     ----------
     kind : str
-        "file", "frame", "dict" or "arrays".
+        "file", "query", "frame", "dict" or "arrays".
     source : str
         The file's name, or the same word as ``kind``.
     library : str
@@ -54,7 +55,7 @@ def read_frame(source: Any) -> tuple[Any, Provenance]:
 
     Parameters
     ----------
-    source : str, Path, data frame or mapping
+    source : str, Path, Query, data frame or mapping
         A CSV, TSV (also gzipped), JSON lines, Parquet, Feather, Excel, Stata, SPSS or SAS file; a pandas, polars,
         pyarrow or DuckDB frame; or a dict of columns.
 
@@ -75,6 +76,11 @@ def read_frame(source: Any) -> tuple[Any, Provenance]:
         names = tuple(str(name) for name in table.frame.columns)
         n_rows = table.frame.shape[0]
         return table.frame, Provenance("file", path.name, "pandas", n_rows, names, table.sha256, table.labels)
+    if isinstance(source, Query):
+        table = read_query(source)
+        names, n_rows = tuple(map(str, table.frame.columns)), table.frame.shape[0]
+        origin = Provenance("query", source.source, "pandas", n_rows, names, table.sha256, table.labels)
+        return table.frame, origin
     if isinstance(source, Mapping):
         frame = _of_dict(source)
         return frame, _provenance("dict", "dict", "pandas", frame)

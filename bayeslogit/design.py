@@ -12,15 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit.arrays import ArraySpec, array_rows
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.data import Provenance, by_label, column_values, index_of, read_frame, rows_of_frame
 from bayeslogit.errors import ArgumentError, DataError
 from bayeslogit.formula import FormulaSpec, build
 from bayeslogit.missing import is_missing
 from bayeslogit.outcome import outcome_of_array, row_vector
-from bayeslogit.sources.centered import CenteredSource, Source
+from bayeslogit.sources.centered import Source, centered
 from bayeslogit.sources.condense import condense
+from bayeslogit.sources.dask import is_dask
 from bayeslogit.sources.matrix import as_rows
 from bayeslogit.sources.memory import Block, MemorySource
+from bayeslogit.sources.spread import Spread
+from bayeslogit.streamed import Streamed, of_dask, of_dask_arrays, of_files, streams
 from bayeslogit.tallies import Moments, Tally, moments, tally
 from bayeslogit.workers import in_order
 
@@ -29,6 +33,7 @@ T = TypeVar("T")
 _LARGEST = 1e150
 
 
+@guarded_methods
 @dataclass(frozen=True, repr=False)
 class Design:
     """Rows, outcome and column names of one model; made by `from_formula` or `from_arrays`.
@@ -78,6 +83,7 @@ class Design:
         event: Any = None,
         missing: str = "raise",
         weight_type: str = "frequency",
+        stream: bool | None = None,
     ) -> Design:
         """A design from a formula and a data frame or file.
 
@@ -87,7 +93,8 @@ class Design:
             ``"outcome ~ terms"``. A formula is data, not code: only column names, arithmetic and a fixed list of
             transforms are allowed.
         frame : data frame, dict of columns, str or Path
-            pandas, polars or pyarrow; or a CSV or Parquet file.
+            pandas, polars or pyarrow; a CSV or Parquet file, or a folder of them; a Dask data frame, whose partitions
+            stay where they are.
         trials, weights, offset : str or array_like of shape (n,), optional
             A column name or values: binomial trials, frequency weights, offset in log-odds. A pandas Series beside a
             pandas frame goes by its index. Rows of weight 0 count nowhere; they are left out if they cannot be coded.
@@ -98,6 +105,9 @@ class Design:
             What to do about rows with missing values.
         weight_type : {"frequency"}
             Only frequency weights are supported; survey weights are refused.
+        stream : bool, optional
+            Whether a file is read anew at every pass, a few blocks at a time, instead of into memory. Without it, if
+            it would fill more than a quarter of the machine's memory. Folders always are.
 
         Raises
         ------
@@ -107,9 +117,13 @@ class Design:
             If the data cannot be right; the message names the column and the rows.
         """
         _check_weight_type(weight_type)
+        given = {"trials": trials, "weights": weights, "offset": offset}
+        if is_dask(frame):
+            return cls._of(of_dask(formula, frame, roles=given, event=event, missing=missing))
+        if streams(frame, stream):
+            return cls._of(of_files(formula, frame, roles=given, event=event, missing=missing))
         native, provenance = read_frame(frame)
         index = None if provenance.kind == "dict" else index_of(native)  # a dict of series goes by position
-        given = {"trials": trials, "weights": weights, "offset": offset}
         spec, arrays = build(
             formula,
             native,
@@ -155,6 +169,7 @@ class Design:
         ----------
         X : array_like or SciPy sparse, shape (n, k)
             Slope columns, float32 or float64; stored as given, never copied as a whole. A data frame lends its names.
+            The chunks of a Dask array stay where they are.
         y : array_like, shape (n,)
             Outcome: 0/1, boolean or two-valued text; successes when ``trials`` is given. If X is a pandas frame, a
             Series here or below goes by its index.
@@ -176,12 +191,14 @@ class Design:
             If shapes disagree, a value is not finite, names repeat, or the outcome is not two-valued.
         """
         _check_weight_type(weight_type)
+        given = {"trials": trials, "weights": weights, "offset": offset}
+        if is_dask(X):
+            return cls._of(of_dask_arrays(X, y, names=names, intercept=intercept, roles=given, event=event))
         rows, labels, provenance = array_rows(X, names, intercept)
         n = rows.shape[0]
         if n == 0:
             raise DataError("X has no rows.")
         index = index_of(X)
-        given = {"trials": trials, "weights": weights, "offset": offset}
         vectors = {
             role: row_vector(role, by_label(role, values, index), n)
             for role, values in given.items()
@@ -195,6 +212,15 @@ class Design:
         design._check_range()
         return design
 
+    @classmethod
+    def _of(cls, found: Streamed) -> Design:
+        about = found.has_offset, found.n_dropped, found.notes
+        design = cls(found.spec.columns, found.source, found.spec, found.provenance, *about)
+        # What was counted on the way is not counted again.
+        vars(design).update(tally=found.tally, moments=found.moments)
+        design._check_range()
+        return design
+
     def __repr__(self) -> str:
         names = ", ".join(self.columns[:6]) + (f" and {len(self.columns) - 6} more" if len(self.columns) > 6 else "")
         return f"<Design of {self.n_rows:,} rows, {self.nobs:,.10g} observations; columns {names}>"
@@ -204,6 +230,8 @@ class Design:
 
         ``function`` returns anything that adds. This is the only pass over the data there is.
         """
+        if isinstance(self.source, Spread):
+            return self.source.fold(function, args)
         blocks = self.source.blocks()
 
         def work(block: Block) -> T:
@@ -219,7 +247,7 @@ class Design:
         """The same rows in columns from which ``center`` is taken; for passes only."""
         if self.has_intercept and center is self.moments.mean:
             return self._centered
-        return replace(self, source=CenteredSource(self.source, center))
+        return replace(self, source=centered(self.source, center))
 
     @cached_property
     def condensed(self) -> Design:
@@ -229,7 +257,7 @@ class Design:
 
     @cached_property
     def _centered(self) -> Design:
-        return replace(self, source=CenteredSource(self.source, self.moments.mean))
+        return replace(self, source=centered(self.source, self.moments.mean))
 
     def outcome_arrays(self) -> tuple[Array, Array, Array]:
         """Successes, trials and weights of every row, each shape (n,)."""
@@ -251,7 +279,11 @@ class Design:
                 raise DataError(f"groups={groups!r}: a design from arrays has no such column; give the labels.")
             groups = column_values(self.frame, groups)
         else:
-            whole = self.kept is None or np.size(groups) == self.kept.size
+            try:
+                size = np.size(groups)
+                whole = self.kept is None or size == self.kept.size
+            except ValueError:
+                raise DataError("groups has rows of different lengths; one label for each row is needed.") from None
             groups = by_label("groups", groups, self.index if whole else self.row_index)
         values = np.asarray(groups)
         if self.kept is not None and values.shape == self.kept.shape:
@@ -332,7 +364,8 @@ class Design:
     def fingerprint(self) -> str:
         """SHA-256 over column names and the numbers of every block: the identity of the data as fitted."""
         digests = [hashlib.sha256() for _ in range(5)]  # one for each array, so that blocks of any size give the same
-        for block in self.source.blocks():
+        blocks = self.source.in_turn() if isinstance(self.source, Spread) else self.source.blocks()
+        for block in blocks:
             parts = (block.X.toarray(), block.y, block.trials, block.weights, block.offset)
             for digest, part in zip(digests, parts, strict=True):
                 digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())

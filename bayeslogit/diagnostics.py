@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.design import Design
-from bayeslogit.mode import Mode
+from bayeslogit.mode import Mode, Status
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 from bayeslogit.solve import find_mode
 from bayeslogit.steps import Factor
@@ -23,9 +23,9 @@ _MOST_REFITS = 8
 FIRST_ORDER, REFIT, NO_MODE, NOT_REFITTED = "first order", "refit", "no mode without it", "not refitted"
 PULL_IN_WORDS = (
     "Pull: by how many sds a prior has moved the estimates that share it, to first order; where that exceeds "
-    f"{_LARGE:g}, by a fit without that prior (unless there is no mode without it, or none was made: a loaded fit, "
-    "many terms). A dash: a normal prior or none, which have a share instead, or an estimate at a kink (as a rule, "
-    "exactly zero), which has no sd to measure in."
+    f"{_LARGE:g}, by the nearest fit without that prior (unless there is no mode without it, or none was made: a "
+    "loaded fit, many terms). A dash: a normal prior or none, which have a share instead, or an estimate at a kink (as "
+    "a rule, exactly zero), which has no sd to measure in."
 )
 
 
@@ -99,8 +99,10 @@ def pulls(mode: Mode, prior: ResolvedPrior, sd: Array, design: Design | None) ->
         large = [term for term in terms if _largest(first, term) > _LARGE]
         for term in sorted(large, key=lambda each: -_largest(first, each))[:_MOST_REFITS]:
             refitted = np.array([j for j in term.columns if abs(first[j]) > _LARGE])
-            found = find_mode(LogPosterior.of(design, _without(prior, term)), covariance=False)
-            by[refitted] = REFIT if found.converged else NO_MODE
+            without = LogPosterior.of(design, _without(prior, term))
+            found = find_mode(without, start=mode.beta, covariance=False, examine=False)
+            undecided = NOT_REFITTED if found.status is Status.ITERATION_LIMIT else NO_MODE
+            by[refitted] = REFIT if found.converged else undecided
             if found.converged:
                 value[refitted] = (mode.beta - found.beta)[refitted] / sd[refitted]
     return Pulls(value, tuple(by))

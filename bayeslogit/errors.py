@@ -11,6 +11,13 @@ class ArgumentError(BayeslogitError, ValueError):
     """An argument of a call that cannot be right, whatever the data are."""
 
 
+class NoColumnError(ArgumentError, KeyError):
+    """A column that a table does not have."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class DataError(BayeslogitError, ValueError):
     """Data that cannot be right: missing columns or values, wrong lengths, an outcome with three values."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,13 @@ from scipy.special import ndtri
 
 from bayeslogit import frames
 from bayeslogit.arrays import ArraySpec
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.design import Design
 from bayeslogit.diagnostics import Pulls, effective_parameters, prior_share, pulls
 from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.facts import Facts
 from bayeslogit.formula import FormulaSpec
+from bayeslogit.labels import column_labels, factor_label, nameable
 from bayeslogit.mode import Mode, Status
 from bayeslogit.posterior.covariances import check_kind, coefficient_covariance, prior_information
 from bayeslogit.posterior.laplace import LaplacePosterior
@@ -32,6 +34,7 @@ Array = NDArray[np.float64]
 _MOST_COLUMNS = 5000
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class Estimates:
     """The mode of a log posterior, its Gaussian approximation, and what they rest on.
@@ -56,6 +59,8 @@ class Estimates:
         The data; None for a fit that was loaded from a file.
     saved_fingerprint : str
         `fingerprint` of a fit that was loaded from a file.
+    labels : mapping of str to str
+        What columns and variables are called in tables, figures and reports.
     """
 
     mode: Mode
@@ -67,11 +72,28 @@ class Estimates:
     notes: tuple[str, ...] = ()
     design: Design | None = None
     saved_fingerprint: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the coefficients."""
         return self.prior.columns
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns as tables name them: by their labels, where they have some."""
+        found = column_labels(self.columns, self.labels)
+        return tuple(found.get(name, name) for name in self.columns)
+
+    @property
+    def named_levels(self) -> dict[str, str]:
+        """Factor, by its label, to the level that its coefficients compare with."""
+        return {factor_label(name, self.labels): level for name, level in self.spec.reference_levels.items()}
+
+    @property
+    def known_names(self) -> tuple[str, ...]:
+        """What may carry a label: columns, variables, and the outcome."""
+        return nameable(self.columns, self.spec)
 
     @property
     def fingerprint(self) -> str:
@@ -110,6 +132,11 @@ class Estimates:
         """At the mode, on the sum scale, without the binomial constant."""
         whole = 0.0 if self.mode.whole is None else self.mode.whole.log_density
         return self.mode.log_density - self.prior.log_density(self.mode.beta) - whole
+
+    @property
+    def llf(self) -> float:
+        """The log likelihood as statsmodels counts it: `log_likelihood` plus `log_binomial_constant`."""
+        return self.log_likelihood + self.log_binomial_constant
 
     @property
     def log_evidence(self) -> float:
@@ -220,7 +247,7 @@ class Estimates:
             return list(range(p))
         unknown = [name for name in terms if name not in self.columns]
         if unknown:
-            raise ArgumentError(f"cov_params(terms=...): no columns {', '.join(unknown[:8])} in this fit.")
+            raise ArgumentError(f"cov_params(terms=...): no columns {', '.join(map(str, unknown[:8]))} in this fit.")
         return [self.columns.index(name) for name in terms]
 
     def _covariance(self, kind: str, groups: str | ArrayLike | None, picked: Sequence[int]) -> Array:

@@ -114,13 +114,13 @@ def check_levels(
                     f"{name}: text that reads as numbers, such as {present[0]!r}, is a factor with {len(present)} "
                     "levels; turn it into numbers if they are meant as numbers."
                 )
-            _sensible(name, present, len(values), name in levelled)
+            sensible(name, present, len(values), name in levelled)
             coded[name] = pd.Series(pd.Categorical(values.tolist(), categories=list(present)), index=frame.index)
             continue
         coded[name] = finite_numbers(name, values) if kinds[name] == "number" else values.astype(bool)
         if name in levelled:
             levels[name] = _levels(name, coded[name])
-            _sensible(name, levels[name], len(values), True)
+            sensible(name, levels[name], len(values), True)
     return pd.DataFrame(coded, index=frame.index), Factors(kinds, levels), tuple(notes)
 
 
@@ -181,7 +181,12 @@ def finite_numbers(name: str, values: Any) -> Any:
     try:
         array = values.to_numpy(dtype=np.int64 if whole else np.float64)
     except (TypeError, ValueError, OverflowError):
-        array = values.astype(object).to_numpy().astype(np.float64)
+        try:
+            array = values.astype(object).to_numpy().astype(np.float64)
+        except OverflowError:
+            raise DataError(
+                f"Column {name!r} holds whole numbers too large for arithmetic; give it a larger unit."
+            ) from None
     bad = ~np.isfinite(array)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -213,7 +218,8 @@ def _unused(name: str, values: Any, present: tuple[Any, ...]) -> list[str]:
     return [f"{name}: the unused level(s) {listed(unused)} were left out."]
 
 
-def _sensible(name: str, levels: tuple[Any, ...], n: int, forced: bool) -> None:
+def sensible(name: str, levels: tuple[Any, ...], n: int, forced: bool) -> None:
+    """Refuse a factor of one level, and one of so many in n rows that it looks like an identifier."""
     if len(levels) < 2:
         raise DataError(f"Factor {name!r} has the single level {levels[0]!r}: it says nothing; leave it out.")
     if forced or not (len(levels) > _MOST_LEVELS or (len(levels) == n and n > _FEW_ROWS)):

@@ -5,7 +5,7 @@ Nothing here knows data. ``resolve`` turns a prior into a `ResolvedPrior` agains
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.arguments import finite, positive
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.errors import PriorError
 from bayeslogit.prior_draws import draw_prior
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
@@ -35,12 +36,21 @@ class Columns(Protocol):
     def column_sds(self) -> Array: ...
 
 
+@guarded_methods
 class Prior:
     """A prior before it has met a design."""
 
     def on(self, columns: tuple[int, ...], names: tuple[str, ...]) -> PriorTerm:
         """This family on the given columns."""
         raise PriorError(f"{self!r} is a rule for a whole model, not a density for the columns {', '.join(names)}.")
+
+    def at(self, design: Columns, columns: tuple[int, ...]) -> PriorTerm:
+        """`on`, for families whose numbers depend on the design."""
+        return self.on(columns, tuple(design.columns[j] for j in columns))
+
+    def beside(self, design: Columns, taken: Collection[int]) -> ResolvedPrior:
+        """`resolve` where some columns have a prior of their own, for families that count their columns."""
+        return self.resolve(design)
 
     def resolve(self, design: Columns) -> ResolvedPrior:
         """The prior as numbers against ``design``: slopes get this family, the intercept is flat."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.arguments import inverse, positive, positive_definite, vector
+from bayeslogit.arguments import inverse, names_of, positive, positive_definite, vector
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.errors import PriorError
 from bayeslogit.families import Columns, Prior, known, listed
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
@@ -17,6 +19,7 @@ from bayeslogit.resolved import PriorTerm, ResolvedPrior
 Array = NDArray[np.float64]
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class MultivariateNormal(Prior):
     """Gaussian prior on several coefficients at once.
@@ -53,7 +56,9 @@ class MultivariateNormal(Prior):
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, name, matrix)
         if self.columns is not None:
-            names = tuple(self.columns)
+            names = names_of(self.columns)
+            if names is None:
+                raise PriorError(f"MultivariateNormal(columns={self.columns!r}): names of columns are needed.")
             if len(names) != mean.size or len(set(names)) != len(names):
                 raise PriorError(
                     f"MultivariateNormal: columns={list(names)!r} must be {mean.size} different names, one a mean."
@@ -99,6 +104,7 @@ class MultivariateNormal(Prior):
         return f"MultivariateNormal(mean={np.array2string(self.mean, precision=3)}, columns={self.columns})"
 
 
+@guarded_methods
 @dataclass(frozen=True)
 class GroupLaplace(Prior):
     """Group lasso prior: ``-||b|| / scale`` on all columns of a term, which are zero together or not at all.
@@ -139,7 +145,9 @@ class GroupLaplace(Prior):
         object.__setattr__(self, "scale", positive("GroupLaplace", "scale", self.scale))
         if not isinstance(self.size_weight, bool):
             raise PriorError(f"GroupLaplace(size_weight={self.size_weight!r}): it is True or False.")
-        if isinstance(self.groups, str) or any(isinstance(group, str) for group in self.groups):
+        given: Any = self.groups
+        listed = np.iterable(given) and not isinstance(given, str | bytes)
+        if not listed or any(isinstance(group, str | bytes) or not np.iterable(group) for group in given):
             raise PriorError(f"GroupLaplace(groups={self.groups!r}): give lists of column names, one list a group.")
         groups = tuple(tuple(map(str, group)) for group in self.groups)
         names = [name for group in groups for name in group]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.errors import PriorError
 from bayeslogit.families import Columns, Prior, listed
 from bayeslogit.resolved import WHOLE, PriorTerm, ResolvedPrior
 
 
+@guarded_methods
 @dataclass(frozen=True)
 class _Whole(Prior):
     """A term of the whole model over flat columns."""
@@ -45,7 +47,8 @@ class Jeffreys(_Whole):
     family: ClassVar[str] = "jeffreys"
     notes: ClassVar[tuple[str, ...]] = (
         "Under Jeffreys' prior the sds are from the full curvature of the penalised likelihood; those that brglm2 and "
-        "logistf report, from X'WX alone, are cov_params('likelihood').",
+        "logistf report, from X'WX alone, are cov_params('likelihood'). With few or separated rows the Gaussian "
+        "interval is far from the profile's, conf_int(kind='profile').",
     )
 
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 from bayeslogit.errors import DataError
 
+DATABASES = (".duckdb", ".ddb")
 _TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
@@ -40,6 +42,8 @@ def read_table(path: Path) -> FileTable:
             raise DataError(f"{name}: is a folder, not a file.")
         if not path.exists():
             raise DataError(f"{name}: there is no such file.")
+        if suffix in DATABASES:
+            raise DataError(f"{name}: a database holds many tables; say which rows with a query (--query, read_sql).")
         if suffix not in SUFFIXES:
             raise DataError(
                 f"{name}: files of kind {suffix or 'without suffix'!r} are not read; use {', '.join(SUFFIXES)}."
@@ -51,9 +55,7 @@ def read_table(path: Path) -> FileTable:
         frame, labels = _text_table(name, raw, suffix), dict[str, str]()
     else:
         frame, labels = _READERS[suffix](name, path)
-    repeated = repeated_names([str(column) for column in frame.columns])
-    if repeated:
-        raise DataError(f"{name}: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
+    _all_different(name, [str(column) for column in frame.columns])
     if frame.shape[0] == 0:
         raise DataError(f"{name}: there is a header, but there are no rows.")
     return FileTable(frame, labels, hashlib.sha256(raw).hexdigest())
@@ -112,15 +114,20 @@ def _arrow(name: str, path: Path) -> tuple[Any, dict[str, str]]:
 def _parquet(name: str, path: Path) -> tuple[Any, dict[str, str]]:
     import pyarrow.parquet
 
-    with _readable(name, "Parquet"):
-        return _of_arrow(name, pyarrow.parquet.read_table(path)), {}
+    with _readable(name, "Parquet"), pyarrow.parquet.ParquetFile(path) as file:
+        _all_different(name, file.schema_arrow.names)  # reading them would fail in words of its own
+        return file.read().to_pandas(), {}
 
 
 def _of_arrow(name: str, table: Any) -> Any:
-    repeated = repeated_names(table.column_names)  # pandas would keep both in silence
+    _all_different(name, table.column_names)  # pandas would keep both in silence
+    return table.to_pandas()
+
+
+def _all_different(name: str, columns: list[str]) -> None:
+    repeated = repeated_names(columns)
     if repeated:
         raise DataError(f"{name}: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
-    return table.to_pandas()
 
 
 def _json_lines(name: str, path: Path) -> tuple[Any, dict[str, str]]:
@@ -199,9 +206,7 @@ def _headed(name: str, rows: list[list[Any]]) -> Any:
     if nameless:
         raise DataError(f"{name}: the first row has no name in column {nameless[0]}; it must name every column.")
     names = [str(value) for value in header]
-    repeated = repeated_names(names)  # pandas would rename the second in silence
-    if repeated:
-        raise DataError(f"{name}: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
+    _all_different(name, names)  # pandas would rename the second in silence
     return pd.DataFrame({column: list(values) for column, values in zip(names, zip(*body, strict=True), strict=False)})
 
 
@@ -274,6 +279,10 @@ def _text_table(name: str, raw: bytes, suffix: str) -> Any:
     try:
         return pd.read_csv(io.StringIO(text), sep=separator, low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
+        opened = re.search(r"EOF inside string starting at row (\d+)", str(error))  # rows count from 0, the header's
+        if opened:
+            words = f"the quote that opens in line {int(opened[1]) + 1} is never closed"
+            raise DataError(f"{name}: {words}; double a quote that is part of a value.") from None
         raise DataError(f"{name}: not a readable table ({error}).") from None
 
 
@@ -284,9 +293,7 @@ def _check_shape(name: str, text: str, separator: str) -> None:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         header = next(row for row in reader if row)
-        repeated = repeated_names(header)
-        if repeated:
-            raise DataError(f"{name}: the column name(s) {', '.join(map(repr, repeated))} occur more than once.")
+        _all_different(name, header)
         for row in reader:
             if row and len(row) != len(header):
                 raise DataError(

@@ -14,7 +14,7 @@ from bayeslogit.data import one_person, separator_hint, to_pandas
 from bayeslogit.errors import DataError
 from bayeslogit.factors import Factors, check_levels, listed, same_levels
 from bayeslogit.formula_guard import Reading, read_formula
-from bayeslogit.missing import check_missing, kept_rows, left_out, no_missing, plain_vector
+from bayeslogit.missing import check_missing, kept_rows, left_out, no_missing, no_stray_text, plain_vector
 from bayeslogit.outcome import Outcome, decode_outcome, row_vector
 from bayeslogit.sources.matrix import Rows, as_rows
 
@@ -99,12 +99,13 @@ class FormulaSpec:
         """
         frame = _needed(to_pandas(one_person(new)), self.variables, "new data")
         no_missing(frame, "new data")
-        made = self._coded(frame)
+        made = self.coded(frame)
         if made.columns != self.columns:
             raise DataError(f"new data: coded as {listed(made.columns)}, but the fit has {listed(self.columns)}.")
         return made.X
 
-    def _coded(self, frame: Any) -> Matrix:
+    def coded(self, frame: Any) -> Matrix:
+        """The matrix of checked rows, its intercept column first."""
         reading = read_formula(self.formula, self.factors.texts())
         return materialise(reading, same_levels(frame, self.factors), self.factors.levels, self.state)
 
@@ -146,7 +147,7 @@ class FormulaSpec:
             event=record["event"],
             other=record["other"],
             columns=tuple(record["columns"]),
-            terms={term: tuple(index) for term, index in record["terms"].items()},
+            terms={term: _places(index) for term, index in record["terms"].items()},
             reference_levels=dict(record["reference_levels"]),
             factors=Factors.from_dict(record["factors"]),
             state=record["state"],
@@ -154,6 +155,12 @@ class FormulaSpec:
             trials=record.get("trials"),
             weights=record.get("weights"),
         )
+
+
+def _places(values: Any) -> tuple[int, ...]:
+    if not isinstance(values, list):
+        raise TypeError(f"{values!r} is not a list of columns")
+    return tuple(values)
 
 
 def build(
@@ -185,6 +192,8 @@ def build(
     by_name = {role: value for role, value in extras.items() if isinstance(value, str)}
     needed = tuple(dict.fromkeys((outcome, *variables, *by_name.values())))
     frame = _needed(given, needed, "data")
+    if from_text:
+        no_stray_text(frame, [name for name in variables if name not in reading.levelled])
     if outcome in by_name.values():
         raise DataError(f"The outcome {outcome!r} cannot also be trials, weights or offset.")
     vectors = {role: _vector(role, value, frame) for role, value in extras.items() if value is not None}
@@ -208,7 +217,7 @@ def build(
             everyone, all_numbers = _companions(outcome, frame, vectors, event, kept.rows)
             if (everyone.event, everyone.other) != (result.event, result.other):
                 raise DataError(f"Outcome {outcome!r} has a level there that no row with weight has.")
-            X = spec._coded(frame[kept.rows]).X
+            X = spec.coded(frame[kept.rows]).X
             result, numbers, rows = replace(everyone, notes=result.notes), all_numbers, kept.rows
         except DataError as error:
             idle_notes = [left_out(int((kept.rows & ~rows).sum()), str(error))]

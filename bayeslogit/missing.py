@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.errors import ArgumentError, DataError
+
+# Of the cells of a column that is taken for numbers: the largest share that may be text, and of how many kinds.
+_FEW, _KINDS = 0.1, 3
 
 
 class Kept(NamedTuple):
@@ -69,6 +72,31 @@ def no_missing(frame: Any, what: str) -> None:
     counts = _counts(_holes(frame, {}))
     if counts:
         raise DataError(f"{what}: missing values in {_counted(counts)}.")
+
+
+def no_stray_text(frame: Any, names: Iterable[str]) -> None:
+    """Refuse columns of a text file that are numbers but for a few cells: they would be factors of many levels.
+
+    Raises
+    ------
+    DataError
+        With the first such cell.
+    """
+    import pandas as pd
+
+    for name in names:
+        values = frame[name]
+        if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_numeric_dtype(values.dtype):
+            continue
+        there = values[values.notna()]
+        numbers = pd.to_numeric(there, errors="coerce")
+        stray = there[numbers.isna()]
+        if 0 < len(stray) <= _FEW * len(there) and stray.nunique() <= _KINDS and numbers.nunique() > _KINDS:
+            raise DataError(
+                f"data: {len(there) - len(stray)} of the {len(there)} values of {name} are numbers, but row "
+                f"{stray.index[0]} holds {str(stray.iloc[0])!r}. Correct it, leave the cell empty if it is missing, or "
+                f"write C({name}) if {name} is a factor."
+            )
 
 
 def kept_rows(frame: Any, given: Mapping[str, Any], weights: Any, missing: str, *, from_text: bool = False) -> Kept:

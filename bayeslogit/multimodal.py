@@ -27,9 +27,12 @@ Walk = Callable[[LogPosterior, Array], Mode]
 _FEW = 500
 # Coefficients that are set to their prior's centre, one at a time, with the others following.
 _LEFT_OUT = 8
-# Other searches end when they have cost so many times the first, unless they are cheap (multiplications and additions).
-_PATIENCE = 4
+# Other searches end when they have cost so many times the first (or so many informations: a first one from a sub-sample
+# needs few), unless they are cheap (multiplications and additions).
+_PATIENCE, _LEAST = 4, 80
 _CHEAP = 1e9
+# A row's exponential and logarithm cost as much as so many of these.
+_ROW = 200
 # Two searches that end within so many posterior sds of each other have found one mode.
 _SAME = 1e-2
 # As wide a normal prior as makes a fit by maximum likelihood exist.
@@ -65,7 +68,7 @@ def examined(target: LogPosterior, found: Mode, start: Array, walk: Walk) -> Mod
         note = "The mode is certified unique: though the prior is not log-concave, no other point is a mode."
         return replace(found, n_passes=found.n_passes + passes, notes=(*found.notes, note))
     rows, p = target.design.source.n_rows, gamma.size
-    most = max(_PATIENCE * found.n_hessians, int(_CHEAP / (p * p * (rows + p))))
+    most = max(_LEAST, _PATIENCE * found.n_hessians, int(_CHEAP / (p * p * (rows + p) + _ROW * rows)))
     searches = _Searches(walk, most, [found] if found.converged else [])
     searches.try_all(target, _away_from_saddle(target, found))
     searches.try_all(target, _left_out(target, gamma, factor))

@@ -47,7 +47,7 @@ def row_vector(name: str, values: ArrayLike, n: int, rows: NDArray[np.int64] | N
     """
     try:
         vector = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(f"{name} must be numbers, one for each row.") from None
     if vector.ndim == 0 and n == 1:
         vector = vector.reshape(1)
@@ -176,7 +176,7 @@ def _levels(name: str, array: NDArray[Any], categories: Any, event: Any) -> list
 
 
 def _named_level(name: str, levels: list[Any], event: Any) -> Any:
-    found = _find(levels, event)
+    found = _find(levels, event) if isinstance(event, str) or not np.iterable(event) else None  # a list names none
     if found is None:
         named = " and ".join(map(repr, levels))
         raise DataError(f"Outcome {name!r} has no level {event!r}; its levels are {named}.")
@@ -191,7 +191,7 @@ def _same_number(level: Any, event: Any) -> bool:
     """Whether text, such as an argument of the command line, names a number."""
     try:
         return isinstance(event, str) and not isinstance(level, str | bool) and float(level) == float(event)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
@@ -206,7 +206,7 @@ def _counts(name: str, array: NDArray[Any], trials: Array, event: Any, rows: NDA
         raise DataError(f"event={event!r} has no meaning with trials=: {name!r} counts successes.")
     try:
         y = array.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(
             f"Outcome {name!r} must count successes when trials= is given; it holds {array[0]!r}."
         ) from None
@@ -228,7 +228,10 @@ def _counts(name: str, array: NDArray[Any], trials: Array, event: Any, rows: NDA
 
 def outcome_of_array(y: ArrayLike, n: int, *, trials: Array | None = None, event: Any = None) -> Outcome:
     """`decode_outcome` of a bare array whose length must be ``n``."""
-    array = np.asarray(y)
+    try:
+        array = np.asarray(y)
+    except ValueError:
+        raise DataError(f"y has rows of different lengths; one outcome for each of the {n} rows is needed.") from None
     if array.ndim != 1 or array.size != n:
         raise DataError(f"y has shape {array.shape}, X has {n} rows: one outcome for each row is needed.")
     missing = is_missing(array)

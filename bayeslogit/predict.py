@@ -31,7 +31,7 @@ def check_prob(prob: float) -> float:
     """An interval's probability, strictly between 0 and 1."""
     try:
         value = float(prob)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = float("nan")
     if not 0.0 < value < 1.0:
         raise ArgumentError(f"prob={prob!r}: the probability of an interval lies between 0 and 1, for example 0.95.")

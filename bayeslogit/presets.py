@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,12 +15,15 @@ from bayeslogit._priors import (
     ElasticNet,
     Flat,
     GroupLaplace,
+    Hierarchical,
+    Horseshoe,
     Jeffreys,
     Laplace,
     Normal,
     Prior,
     StudentT,
 )
+from bayeslogit.boundary import guarded
 from bayeslogit.design import Design
 from bayeslogit.errors import PriorError
 from bayeslogit.preset_rules import ROWS, RULES
@@ -43,6 +48,7 @@ class Preset(Prior):
         return f"preset({self.name!r}{rows})"
 
 
+@guarded
 def preset(name: str, rows: str = "expanded") -> Preset:
     """The default prior of another system for logistic regression, resolved as that system does it.
 
@@ -91,7 +97,7 @@ def preset(name: str, rows: str = "expanded") -> Preset:
     flat | normal(0, 1)
     """
     if name not in RULES:
-        raise PriorError(f"preset({name!r}): there is no such preset. Known: {', '.join(RULES)}.")
+        raise PriorError(f"preset({name!r}): there is no such preset.{_near(name, RULES)} Known: {', '.join(RULES)}.")
     if rows not in ROWS:
         raise PriorError(f"preset({name!r}, rows={rows!r}): rows is 'expanded' (weight x trials) or 'as-is'.")
     return Preset(name, rows)
@@ -108,7 +114,20 @@ _FAMILIES: dict[str, tuple[Callable[..., Prior], int, int]] = {
     "jeffreys": (Jeffreys, 0, 0),
     "dy": (DiaconisYlvisaker, 0, 0),
     "grouplaplace": (GroupLaplace, 1, 1),
+    "hierarchical": (Hierarchical, 0, 1),
+    "horseshoe": (lambda expected=None: Horseshoe(expected_nonzero=expected), 0, 1),
 }
+
+
+# As every language writes them: Python's own reader takes 1_0 and full-width digits too, which are typing errors here.
+_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|nan)")
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """A question that names the nearest known name, whatever its case, dashes and underscores."""
+    plain = {re.sub(r"[\W_]", "", each).lower(): each for each in known}
+    found = difflib.get_close_matches(re.sub(r"[\W_]", "", name).lower(), plain, n=1)
+    return f" Did you mean {plain[found[0]]!r}?" if found else ""
 
 
 def parse_prior(text: str) -> Prior:
@@ -128,21 +147,41 @@ def parse_prior(text: str) -> Prior:
     if family not in _FAMILIES:
         known = [*(f"{name}:..." if least else name for name, (_, least, _) in _FAMILIES.items())]
         known += [f"preset:{name}" for name in PRESETS]
-        raise PriorError(f"prior {text!r}: unknown family {family!r}. Known: {', '.join(known)}.")
+        near = _near(family, (*_FAMILIES, *PRESETS))
+        raise PriorError(f"prior {text!r}: unknown family {family!r}.{near} Known: {', '.join(known)}.")
     make, least, most = _FAMILIES[family]
     parts = [part.strip() for part in rest.split(",")] if rest.strip() else []
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        raise PriorError(f"prior {text!r}: {rest!r} is not a list of numbers; write for example normal:2.5.") from None
+    if not all(_NUMBER.fullmatch(part) for part in parts):
+        raise PriorError(f"prior {text!r}: {rest!r} is not a list of numbers; write for example normal:2.5.")
+    numbers = [float(part) for part in parts]
     if not least <= len(numbers) <= most:
         needed = str(least) if least == most else f"{least} to {most}"
         raise PriorError(f"prior {text!r}: {family} takes {needed} number(s), {len(numbers)} given.")
     return make(*numbers)
 
 
+@dataclass(frozen=True, repr=False)
+class Numbers(Prior):
+    """A prior that is numbers already, as the converter and every fit hold it; for a design of the same columns."""
+
+    resolved: ResolvedPrior
+
+    def resolve(self, design: Columns) -> ResolvedPrior:
+        if tuple(design.columns) != self.resolved.columns:
+            missing = [name for name in self.resolved.columns if name not in design.columns]
+            strange = [name for name in design.columns if name not in self.resolved.columns]
+            said = [f"not here: {', '.join(missing)}"] * bool(missing) + [f"new: {', '.join(strange)}"] * bool(strange)
+            raise PriorError(
+                f"prior={self!r}: its numbers are for other columns ({'; '.join(said) or 'in another order'})."
+            )
+        return self.resolved
+
+    def __repr__(self) -> str:
+        return self.resolved.name
+
+
 def as_prior(value: Any) -> Prior:
-    """What the ``prior=`` argument means: a prior, None for `Flat`, or text for `parse_prior`.
+    """What the ``prior=`` argument means: a prior, also a resolved one, None for `Flat`, or text for `parse_prior`.
 
     Raises
     ------
@@ -155,6 +194,8 @@ def as_prior(value: Any) -> Prior:
         return parse_prior(value)
     if isinstance(value, Prior):
         return value
+    if isinstance(value, ResolvedPrior):
+        return Numbers(value)
     if isinstance(value, type) and issubclass(value, Prior):
         raise PriorError(f"prior={value.__name__}: give an instance with its scale, such as {value.__name__}(2.5).")
     raise PriorError(

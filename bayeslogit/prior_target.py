@@ -121,7 +121,28 @@ class Kinks:
         return result
 
 
-def _unit_rows(columns: Sequence[int], p: int) -> Array:
+def _together(terms: Iterable[tuple[PriorTerm, Array | None]]) -> tuple[tuple[PriorTerm, Array | None], ...]:
+    """Terms of one family on coordinates told as one: with a prior for each column there can be thousands of terms."""
+    alike: dict[str, list[PriorTerm]] = {}
+    apart: list[tuple[PriorTerm, Array | None]] = []
+    for term, rows in terms:
+        each = all(np.shape(value) == term.index.shape for value in term.parameters.values())
+        if rows is None and each:
+            alike.setdefault(term.family, []).append(term)
+        else:
+            apart.append((term, rows))
+    return (*((_joined(own), None) for own in alike.values()), *apart)
+
+
+def _joined(terms: Sequence[PriorTerm]) -> PriorTerm:
+    first = terms[0]
+    if len(terms) == 1:
+        return first
+    parameters = {key: np.concatenate([term.parameters[key] for term in terms]) for key in first.parameters}
+    return PriorTerm(first.family, tuple(j for term in terms for j in term.columns), parameters)
+
+
+def _unit_rows(columns: Sequence[int] | NDArray[np.intp], p: int) -> Array:
     rows = np.zeros((len(columns), p))
     rows[np.arange(len(columns)), list(columns)] = 1.0
     return rows
@@ -158,13 +179,13 @@ class PriorTarget:
     def _terms(self) -> tuple[tuple[PriorTerm, Array | None], ...]:
         """The proper terms with their linear functions of gamma; None where these are coordinates themselves."""
         terms = (term for term in self.prior.terms if term.proper and term.density.group is None)
-        return tuple((term, self._rows(term)) for term in terms)
+        return _together((term, self._rows(term)) for term in terms)
 
     def _rows(self, term: PriorTerm) -> Array | None:
         p = len(self.prior.columns)
         if term.map is not None:
             return self.coordinates.functions(term.map)
-        plain = self.coordinates.center is None or 0 not in term.columns or p == 1
+        plain = self.coordinates.center is None or not np.any(term.index == 0) or p == 1
         return None if plain else self.coordinates.functions(_unit_rows(term.columns, p))
 
     @cached_property
@@ -188,7 +209,7 @@ class PriorTarget:
         p = len(self.prior.columns)
         top, center, precision = 0.0, np.zeros(p), np.zeros(p)
         for term, rows in self._terms:
-            index = list(term.columns)
+            index = term.index
             if term.family != "normal" or (rows is not None and not np.array_equal(rows, _unit_rows(index, p))):
                 return None
             center[index] = term.parameters["mean"]
@@ -205,11 +226,11 @@ class PriorTarget:
             return Slope(top - 0.5 * float(pull @ away), -pull)
         value, score = self.group_top - float(self.groups.rate @ self.groups.lengths(gamma)), np.zeros(gamma.size)
         for term, rows in self._terms:
-            u = gamma[list(term.columns)] if rows is None else rows @ gamma
+            u = gamma[term.index] if rows is None else rows @ gamma
             value += term.density.log_density(u, **term.parameters)
             slope = term.density.score(u, **term.parameters)
             if rows is None:
-                score[list(term.columns)] += slope
+                score[term.index] += slope
             else:
                 score += rows.T @ slope
         return Slope(value, score)
@@ -228,6 +249,24 @@ class PriorTarget:
             u = gammas[:, list(term.columns)] if rows is None else gammas @ rows.T
             value += term.density.log_density(u, **term.parameters)
         return value
+
+    def scores(self, gammas: Array) -> Array:
+        """The score of the smooth part of the log prior at many points, shape (S, p) to (S, p)."""
+        if self._normal is not None:
+            _, center, precision = self._normal
+            return np.asarray(precision * (center - gammas))
+        result = np.zeros_like(gammas)
+        for term, rows in self._terms:
+            u = gammas[:, list(term.columns)] if rows is None else gammas @ rows.T
+            if term.family == "multivariate_normal":
+                slope = np.stack([term.density.score(each, **term.parameters) for each in u])
+            else:
+                slope = np.asarray(term.density.score(u, **term.parameters))
+            if rows is None:
+                result[:, list(term.columns)] += slope
+            else:
+                result += slope @ rows
+        return result
 
     def information(self, gamma: Array, *, majorant: bool = False) -> Array:
         """Minus the second derivative of the log prior at ``gamma``, shape (p, p); what is at a kink has none.

@@ -50,7 +50,8 @@ class Proof:
         Posterior sds there; of a coefficient that is exactly 0, that of its own curvature alone.
     source_score, target_score : array
         Score of each objective at the optimum of the other, over its own factor, times the posterior sd. Where a
-        coefficient is at a kink: what the kink leaves of it.
+        coefficient is at a kink: what the kink leaves of it, or how far the two kinks differ (of a kink of
+        more than 1 sd, as a share), if that is more.
     factor : float
         The source's objective is this many times the target's.
     problem : str
@@ -134,7 +135,11 @@ def prove(design: Design, source: Objective, target: Objective) -> Proof:
         return Proof(nothing, nothing, nothing, nothing, source.factor / target.factor, problem)
     centred = not (design.has_intercept and (source.penalty.total[0] > 0.0 or target.penalty.total[0] > 0.0))
     likelihood = likelihood_of(design, centred=centred)
-    scores = [_score(likelihood, one, there.beta) * there.sd for one, there in ((source, second), (target, first))]
+    scores = [
+        np.maximum(np.abs(score := _score(likelihood, one, there.beta) * there.sd), _apart(one, other, there))
+        * np.where(score < 0.0, -1.0, 1.0)
+        for one, other, there in ((source, target, second), (target, source, first))
+    ]
     return Proof(first.beta, first.sd, scores[0], scores[1], source.factor / target.factor)
 
 
@@ -142,14 +147,30 @@ def _score(likelihood: LogPosterior, objective: Objective, beta: Array) -> Array
     """What is left of the objective's score over its factor, each kink having taken what it can."""
     away = np.abs(beta - objective.mean)
     step = np.where(away > 0.0, 0.5 * away, 1.0)
-    cost = objective.cost
-    slope = (cost(beta + step) - cost(beta - step)) / (2.0 * step)
-    # At the kink itself: l2 h^2 / 2 + l1 h at h and 2 h gives l1.
-    kink = (4.0 * cost(beta + step) - cost(beta + 2.0 * step) - 3.0 * cost(beta)) / (2.0 * step)
+    slope = (objective.cost(beta + step) - objective.cost(beta - step)) / (2.0 * step)
     score = likelihood.slope(likelihood.coordinates.gamma(beta)).score
-    pull, rate = slope / objective.factor, np.maximum(kink, 0.0) / objective.factor
-    at_kink = np.sign(score) * np.maximum(np.abs(score) - rate, 0.0)
-    result: Array = np.where(away > 0.0, score - pull, at_kink)
+    at_kink = np.sign(score) * np.maximum(np.abs(score) - _kink(objective, beta, step), 0.0)
+    result: Array = np.where(away > 0.0, score - slope / objective.factor, at_kink)
+    return result
+
+
+def _kink(objective: Objective, beta: Array, step: Array) -> Array:
+    """The L1 rate of each coefficient at its kink, over the factor: l2 h^2 / 2 + l1 h at h and 2 h gives l1."""
+    cost = objective.cost
+    rise = (4.0 * cost(beta + step) - cost(beta + 2.0 * step) - 3.0 * cost(beta)) / (2.0 * step)
+    result: Array = np.maximum(rise, 0.0) / objective.factor
+    return result
+
+
+def _apart(one: Objective, other: Objective, there: Optimum) -> Array:
+    """How far the kinks of two objectives differ where coefficients are at them, in sds; of more than 1 sd, a share.
+
+    A kink may take more than the likelihood asks of it, so that no score shows that another takes less.
+    """
+    step = np.minimum(there.sd, 1e100)
+    rates = [_kink(each, there.beta, step) * there.sd for each in (one, other)]
+    at = (there.beta == one.mean) & (there.beta == other.mean)
+    result: Array = np.where(at, np.abs(rates[0] - rates[1]) / np.maximum(rates[0], 1.0), 0.0)
     return result
 
 

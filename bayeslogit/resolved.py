@@ -7,7 +7,8 @@ whole model, which needs the data to be evaluated: `target` does that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import ndtri
 
 from bayeslogit.densities import DENSITIES, Density
+from bayeslogit.errors import PriorError
 from bayeslogit.prior_widths import half_width
 from bayeslogit.table import Column, Table
+from bayeslogit.unknown_scales import OPEN, no_density
 
 Array = NDArray[np.float64]
 _SHOWN = 0.95
@@ -72,7 +75,7 @@ class PriorTerm:
     Attributes
     ----------
     family : str
-        A key of `DENSITIES`.
+        A key of `DENSITIES`, or of `OPEN` if its scales are unknown.
     columns : tuple of int
         Positions of the coefficients that the functions are named after, one each.
     parameters : mapping of str to array
@@ -94,22 +97,58 @@ class PriorTerm:
 
     @property
     def density(self) -> Density:
+        """The row of `DENSITIES`.
+
+        Raises
+        ------
+        PriorError
+            If the family has unknown scales and so no fixed density.
+        """
+        if self.open:
+            raise PriorError(no_density(self.family))
         return DENSITIES[self.family]
+
+    @property
+    def open(self) -> bool:
+        """Whether its scales are unknown; what is known of such a family stands in `OPEN`."""
+        return self.family in OPEN
 
     @property
     def proper(self) -> bool:
         return self.family != "flat"
 
+    @cached_property
+    def index(self) -> NDArray[np.intp]:
+        """`columns` as an array to look up with: of thousands, a tuple is read anew at every use."""
+        return np.array(self.columns, dtype=np.intp)
+
+    def restated(self, parameters: Mapping[str, Array]) -> PriorTerm:
+        """The same family on the same columns with other numbers; `index` goes along."""
+        made = replace(self, parameters=parameters, basis=None)
+        vars(made)["index"] = self.index
+        return made
+
     def functions(self, beta: Array) -> Array:
         """``u = A beta``."""
-        return beta[list(self.columns)] if self.map is None else self.map @ beta
+        return beta[self.index] if self.map is None else self.map @ beta
 
     def log_density(self, beta: Array) -> float:
         return float(self.density.log_density(self.functions(beta), **self.parameters))
 
     def label(self, index: int) -> str:
-        text = self.density.label(index, **self.parameters)
-        return f"{text} {self.where}".strip()
+        family = OPEN[self.family] if self.open else self.density
+        return f"{family.label(index, **self.parameters)} {self.where}".strip()
+
+    def variance(self) -> Array:
+        """Of each function; infinite or NaN where there is none. Unknown scales are integrated out."""
+        family = OPEN[self.family] if self.open else self.density
+        return family.variance(**self.parameters)
+
+    def half_width(self, prob: float) -> Array:
+        """Half of the central interval of each function."""
+        if self.open:
+            return OPEN[self.family].half_width(prob, **self.parameters)
+        return half_width(self.family, self.parameters, prob)
 
 
 @dataclass(frozen=True)
@@ -145,6 +184,11 @@ class ResolvedPrior:
         return mask
 
     @property
+    def open(self) -> bool:
+        """Whether some term has unknown scales: such a prior is drawn from, not fitted."""
+        return any(term.open for term in self.terms)
+
+    @property
     def gaussian(self) -> NDArray[np.bool_]:
         """Which coefficients have a normal prior or none; shape (p,). Others have no share of the precision."""
         if self.whole:
@@ -172,7 +216,7 @@ class ResolvedPrior:
         mapped = [term for term in self.terms if term.proper and term.map is not None]
         for term in self.terms:
             if term.proper and term.map is None:
-                result[list(term.columns)] = term.density.variance(**term.parameters)
+                result[list(term.columns)] = term.variance()
         for term in mapped:
             result[list(term.columns)] = self._mapped_variance(term)
         return result
@@ -182,7 +226,7 @@ class ResolvedPrior:
         result = np.full(len(self.columns), np.inf)
         for term in self.terms:
             if term.map is None:
-                result[list(term.columns)] = half_width(term.family, term.parameters, prob)
+                result[list(term.columns)] = term.half_width(prob)
         normal = bool(np.all(self.gaussian))
         for term in self.terms:
             if term.map is not None:  # a coefficient that is a combination of others: normal if they all are
@@ -195,7 +239,7 @@ class ResolvedPrior:
         assert mapped.map is not None
         rest = np.array(mapped.map)
         rest[np.arange(len(mapped.columns)), list(mapped.columns)] = 0.0
-        total = np.array(mapped.density.variance(**mapped.parameters), dtype=np.float64)
+        total = np.array(mapped.variance(), dtype=np.float64)
         for term in self.terms:
             part = rest[:, list(term.columns)]
             if term is mapped or not np.any(part):
@@ -292,7 +336,7 @@ def _spread(term: PriorTerm, part: Array) -> Array:
         joint: Array = np.einsum("ij,ji->i", part, cho_solve(factor, part.T))
         return joint
     with np.errstate(invalid="ignore"):  # a coefficient without a variance adds nothing where it does not enter
-        parts: Array = np.where(part != 0.0, np.square(part) * term.density.variance(**term.parameters), 0.0)
+        parts: Array = np.where(part != 0.0, np.square(part) * term.variance(), 0.0)
     return parts.sum(axis=1)
 
 

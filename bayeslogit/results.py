@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bayeslogit import fit_record, frames
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.data import column_names
 from bayeslogit.errors import ArgumentError, DataError, FitError
-from bayeslogit.estimates import Estimates
 from bayeslogit.mode import Status
 from bayeslogit.new_rows import NewRows, new_rows
 from bayeslogit.predict import Prediction, fitted_columns, predict_probability, residual_columns
+from bayeslogit.readings import Readings
 from bayeslogit.storage import write_record
 from bayeslogit.summary import Coefficients, coefficient_table, percent, tidy_columns
 from bayeslogit.table import Table
 
 if TYPE_CHECKING:
+    from bayeslogit._priors import Prior
     from bayeslogit.criteria import LooResult
     from bayeslogit.draws import Draws
     from bayeslogit.posterior.nuts_sampling import Progress
+    from bayeslogit.prediction_results import PredictionResults
 
 Array = NDArray[np.float64]
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
-class Fit(Estimates):
+class Fit(Readings):
     """A fitted logistic regression; what it holds is listed under `Estimates`."""
 
     # --- tables --------------------------------------------------------------------------------------------------
@@ -43,11 +48,11 @@ class Fit(Estimates):
         if draws is not None:
             return self._own(draws).summary(prob)
         return coefficient_table(
-            self._coefficients(prob),
+            replace(self._coefficients(prob), names=self.names),
             prob=prob,
             header=self._header(prob),
             notes=self.notes,
-            reference_levels=self.spec.reference_levels,
+            reference_levels=self.named_levels,
         )
 
     def _coefficients(self, prob: float) -> Coefficients:
@@ -65,9 +70,15 @@ class Fit(Estimates):
             f"Outcome: {f.event_in_words}; {events}{rows}.",
             f"Log-odds per unit of each column: posterior mode, sd and equal-tailed {percent(prob)} interval "
             "(Gaussian approximation at the mode).",
-            f"Status: {self.status.value}{self._certificate}. Log likelihood {self.log_likelihood:.2f}; "
-            f"effective parameters {self.effective_parameters:.2f} of {len(self.columns)}.",
+            f"Status: {self.status.value}{self._certificate}. Log likelihood {self.log_likelihood:.2f}{self._size}.",
         )
+
+    @property
+    def _size(self) -> str:
+        """How many parameters the data decide, where that is known."""
+        effective = self.effective_parameters
+        known = not np.isnan(effective)
+        return f"; effective parameters {effective:.2f} of {len(self.columns)}" if known else ""
 
     @property
     def _certificate(self) -> str:
@@ -79,13 +90,14 @@ class Fit(Estimates):
     def tidy(self, exponentiate: bool = False, prob: float = 0.95, *, draws: Draws | None = None) -> Any:
         """One row a coefficient, in the caller's data-frame library.
 
-        Columns term, estimate, std_error, conf_low, conf_high, prior, prior_share; pull and pull_by (`prior_pull`) when
-        some prior is neither normal nor flat. With ``exponentiate`` estimate and
+        Columns term, estimate, std_error, conf_low, conf_high, prior, prior_share; label where there are labels; pull
+        and pull_by (`prior_pull`) when some prior is neither normal nor flat. With ``exponentiate`` estimate and
         interval are odds ratios and there is no std_error: an odds ratio never carries that of a log-odds.
         """
         if draws is not None:
             return self._own(draws).tidy(exponentiate, prob)
-        return frames.frame(tidy_columns(self._coefficients(prob), exponentiate=exponentiate), self.facts.library)
+        columns = tidy_columns(self._coefficients(prob), exponentiate=exponentiate)
+        return frames.frame(columns | ({"label": list(self.names)} if self.labels else {}), self.facts.library)
 
     def glance(self) -> Any:
         """One row about the whole fit, in the caller's data-frame library."""
@@ -110,6 +122,21 @@ class Fit(Estimates):
             "n_passes": self.mode.n_passes,
             "n_hessians": self.mode.n_hessians,
         }
+
+    def effects(
+        self,
+        column: str,
+        kind: str = "ame",
+        *,
+        at: Mapping[str, Any] | None = None,
+        between: tuple[Any, Any] | None = None,
+        prob: float = 0.95,
+        rng: int | np.random.Generator = 0,
+    ) -> Table:
+        """Average effect of a variable on the probability; arguments and result are those of `bayeslogit.effects`."""
+        from bayeslogit._effects import effects
+
+        return effects(self, column, kind, at=at, between=between, prob=prob, rng=rng)
 
     def augment(self, new: Any = None, prob: float = 0.95, *, offset: ArrayLike | None = None) -> Any:
         """The rows with their fitted values, in the caller's data-frame library.
@@ -175,6 +202,21 @@ class Fit(Estimates):
         library = self.facts.library if given is None else given.library
         index = self._data("predict()").row_index if given is None else given.index
         return frames.frame({"probability": p.probability, "lower": p.lower, "upper": p.upper}, library, index)
+
+    def get_prediction(self, new: Any = None, *, offset: ArrayLike | None = None) -> PredictionResults:
+        """Predictions at the mode as statsmodels returns them: ``get_prediction(new).summary_frame(alpha=0.05)``.
+
+        ``new`` and ``offset`` are as in `predict`, which averages over the posterior instead.
+        """
+        from bayeslogit.prediction_results import PredictionResults
+
+        def at(prob: float) -> tuple[Prediction, Any, str]:
+            given = self._new(new, offset)
+            index = self._data("get_prediction()").row_index if given is None else given.index
+            library = self.facts.library if given is None else given.library
+            return self._predict(given, offset, prob, "mode"), index, library
+
+        return PredictionResults(at)
 
     def _new(self, new: Any, offset: ArrayLike | None) -> NewRows | None:
         return None if new is None else new_rows(new, self.spec, offset, has_offset=self.facts.has_offset)
@@ -293,6 +335,33 @@ class Fit(Estimates):
             raise ArgumentError("draws=: these are of another fit. Use the draws that this fit's sample() returned.")
         return draws
 
+    def as_prior(self, draws: Draws | None = None) -> Prior:
+        """This posterior as the prior of a further analysis of the same columns, with rows that are not in this one.
+
+        A multivariate normal with the mean and covariance of the Gaussian at the mode, or, with ``draws`` of this fit,
+        of the posterior. Used on new rows it gives the fit to all rows together up to what the Gaussian leaves out:
+        skewness and tails of this posterior. That error falls as the rows of this fit grow, and does not fall with
+        those of the next. `bayeslogit.save_prior` writes it to a file.
+
+        Raises
+        ------
+        FitError
+            If there is no finite mean and covariance, or without draws where coefficients lie exactly at a kink.
+        """
+        from bayeslogit.handover import gaussian_prior
+
+        kinked = np.zeros(len(self.columns), dtype=bool)
+        if draws is not None:
+            own = self._own(draws)
+            # Sds are known better than the sample's; what the sample gives is how the coefficients go together.
+            spread = np.atleast_2d(np.corrcoef(np.asarray(own.values).T))
+            sd = np.asarray(own.sd)
+            return gaussian_prior(self.columns, np.asarray(own.mean), spread * np.outer(sd, sd), kinked)
+        if self.posterior.factor is None:
+            raise FitError(f"as_prior(): this fit holds no covariance to hand on. {self.mode.message}")
+        kinked = (self.posterior.sd == 0.0) | np.isnan(self.posterior.sd)
+        return gaussian_prior(self.columns, self.mode.beta, np.asarray(self.cov_params()), kinked)
+
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Save to versioned JSON with a checksum, written atomically; `bayeslogit.load` reads it back.
 
@@ -300,7 +369,14 @@ class Fit(Estimates):
         rows and ``cov_params("robust")`` need the data again.
         """
         parts = fit_record.Parts(
-            self.mode, self.prior, self.prior_is_default, self.spec, self.facts, self.fingerprint, self.notes
+            self.mode,
+            self.prior,
+            self.prior_is_default,
+            self.spec,
+            self.facts,
+            self.fingerprint,
+            self.notes,
+            self.labels,
         )
         write_record(path, parts.to_dict())
 

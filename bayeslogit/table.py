@@ -1,28 +1,27 @@
-"""One table record for every face of a result: raw values in, one place where a number becomes text.
-
-Nobody rounds before this room. A column is formatted as a whole, so that its decimals line up and the smallest value
-still shows two or three digits; the terminal, Markdown and HTML only lay the same texts out.
-"""
+"""One table record for every face of a result: raw values in; `formats` is where they become text."""
 
 from __future__ import annotations
 
 import html
-import math
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from bayeslogit.errors import ArgumentError
+from bayeslogit.boundary import guarded_methods
+from bayeslogit.errors import ArgumentError, NoColumnError
+from bayeslogit.formats import FIGURE_SPACE, POINT_SPACE
+from bayeslogit.formats import KINDS as KINDS
+from bayeslogit.formats import MINUS as MINUS
+from bayeslogit.formats import MISSING as MISSING
+from bayeslogit.formats import Cell as Cell
+from bayeslogit.formats import align_decimals as align_decimals
+from bayeslogit.formats import format_cell as format_cell
+from bayeslogit.formats import format_column as format_column
+from bayeslogit.formats import with_minus as with_minus
 from bayeslogit.plaintext import grid_lines, printable, wrap
 
-Cell = str | float | int | bool | None
-
-KINDS = ("text", "number", "count", "percent", "ratio")
-MISSING = "\u2014"
-MINUS = "\u2212"
 _SIDE = {"text": "left", "text long": "left", "num": "right"}
-_FIGURE_SPACE, _POINT_SPACE = "\u2007", "\u2008"
-_SPACES = str.maketrans({_FIGURE_SPACE: " ", _POINT_SPACE: " "})
+_SPACES = str.maketrans({FIGURE_SPACE: " ", POINT_SPACE: " "})
 _RULED_BY_SD = ("estimate", "mode", "mean", "median", "lower", "upper")
 
 
@@ -50,6 +49,7 @@ class Column:
             raise ArgumentError(f"Column {self.key!r}: kind {self.kind!r} is not one of {', '.join(KINDS)}.")
 
 
+@guarded_methods
 @dataclass(frozen=True)
 class Table:
     """A titled table of raw values.
@@ -87,10 +87,10 @@ class Table:
                 )
 
     def column(self, key: str) -> tuple[Cell, ...]:
-        """Raw values of one column, by key; KeyError when there is none."""
+        """Raw values of one column, by key; `errors.NoColumnError`, a KeyError, when there is none."""
         keys = [column.key for column in self.columns]
         if key not in keys:
-            raise KeyError(f"table {self.name!r} has no column {key!r}; it has {', '.join(keys)}")
+            raise NoColumnError(f"Table {self.name!r} has no column {key!r}; it has {', '.join(keys)}")
         position = keys.index(key)
         return tuple(row[position] for row in self.rows)
 
@@ -107,162 +107,49 @@ class Table:
         ]
         return tuple(zip(*by_column, strict=True)) if self.rows and self.columns else ()
 
+    # --- to take elsewhere ---------------------------------------------------------------------------------------
+
+    def to_frame(self, *, labels: bool = False) -> Any:
+        """The raw values as a pandas frame, under the keys of the columns, or under their labels."""
+        import pandas as pd
+
+        names = [column.label if labels else column.key for column in self.columns]
+        frame = pd.DataFrame([list(row) for row in self.rows], columns=range(len(names)))
+        return frame.set_axis(names, axis=1)
+
+    def to_csv(self) -> str:
+        """The raw values as CSV, under the keys; texts that a spreadsheet would obey get an apostrophe in front."""
+        from bayeslogit.render.data import to_csv
+
+        return to_csv(self)
+
+    def to_json(self) -> str:
+        """The table as JSON: name, title, header, columns, rows of raw values, notes."""
+        from bayeslogit.render.data import to_json
+
+        return to_json(self)
+
+    def to_markdown(self) -> str:
+        """The table as Markdown, formatted as in print."""
+        from bayeslogit.render.markdown import to_markdown
+
+        return to_markdown(self)
+
+    def to_latex(self) -> str:
+        """The table as LaTeX (booktabs), formatted as in print."""
+        from bayeslogit.render.latex import to_latex
+
+        return to_latex(self)
+
+    def to_html(self) -> str:
+        """The table as a fragment of HTML, formatted as in print, everything in it escaped."""
+        return html_fragment(self)
+
     def __str__(self) -> str:
         return "\n".join(line for _, line in plain_lines(self, width=100))
 
     def _repr_html_(self) -> str:
         return html_fragment(self)
-
-
-# --- numbers to text -------------------------------------------------------------------------------------------------
-
-
-def format_column(values: Sequence[Cell], kind: str = "number", sds: Sequence[Cell] = ()) -> tuple[str, ...]:
-    """Texts of one column, decided over the whole column. ASCII minus; the HTML fragment exchanges it.
-
-    Parameters
-    ----------
-    values : sequence of cells
-        Raw values.
-    kind : str
-        One of `KINDS`.
-    sds : sequence of cells, optional
-        Standard deviations of these numbers. With them the smallest sd decides how many decimals are worth printing,
-        so that an estimate of 0.000271 with an sd of 0.04 prints as 0.000 and not with six digits of noise.
-    """
-    cells = [_plain_value(value) for value in values]
-    if kind in ("number", "ratio"):
-        spread = _finite(map(_plain_value, sds))
-        ruled = kind == "number" and bool(spread) and all(_ordinary(v, kind) for v in spread if v)
-        ruler = _shared_decimals(spread, kind) if ruled else None
-        decimals = ruler if ruler is not None else _shared_decimals(_finite(cells), kind)
-        if kind == "number" and decimals is not None and ruler is None:
-            decimals = _without_zeros([v for v in _finite(cells) if _ordinary(abs(v), kind)], decimals)
-        return tuple(_special(cell) or _decimal(_as_float(cell), decimals, kind, ruler is not None) for cell in cells)
-    if kind == "percent":
-        places = _percent_places(_finite(cells))
-        return tuple(_special(cell) or _percent(_as_float(cell), places) for cell in cells)
-    if kind == "count":
-        return tuple(_special(cell) or _count(_as_float(cell)) for cell in cells)
-    return tuple(_special(cell) or f"{_as_float(cell):.6g}" for cell in cells)
-
-
-def format_cell(value: Cell, kind: str = "number") -> str:
-    """Text of one value by itself, as in a sentence or a list of facts."""
-    return format_column((value,), kind)[0]
-
-
-def _plain_value(value: object) -> Cell:
-    item = getattr(value, "item", None)  # numpy scalars carry their Python twin
-    return item() if callable(item) else value  # type: ignore[return-value]
-
-
-def _as_float(cell: Cell) -> float:
-    assert isinstance(cell, int | float)  # `_special` has answered for everything else
-    return float(cell)
-
-
-def _finite(cells: Iterable[Cell]) -> list[float]:
-    return [float(c) for c in cells if isinstance(c, int | float) and not isinstance(c, bool) and math.isfinite(c)]
-
-
-def _special(cell: Cell) -> str:
-    """Text of what is not a finite number; empty when it is one."""
-    if cell is None:
-        return MISSING
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, str):
-        return printable(cell)
-    if math.isnan(cell):
-        return MISSING
-    if math.isinf(cell):
-        return "\u221e" if cell > 0 else "-\u221e"
-    return ""
-
-
-def _exponent(value: float) -> int:
-    return math.floor(math.log10(value))
-
-
-def _ordinary(value: float, kind: str) -> bool:
-    return 1e-4 <= value < (1e5 if kind == "ratio" else 1e6)
-
-
-def _shared_decimals(values: list[float], kind: str) -> int | None:
-    """Decimals for all cells of a column, or None when its values span too much: then each has three digits."""
-    sizes = [abs(v) for v in values if _ordinary(abs(v), kind)]
-    if not sizes:
-        return 0
-    smallest, largest = min(sizes), max(sizes)
-    if largest / smallest > (100 if kind == "ratio" else 1000):
-        return None
-    three_digits = 2 - _exponent(smallest)
-    if kind == "ratio":  # a column of ratios all close to 1 (effects per metre, per dollar) shows how far from 1
-        close = max(abs(v - 1.0) for v in sizes) < 0.05
-        return max(three_digits, 2, _resolving(abs(v - 1.0) for v in sizes) if close else 0)
-    decimals = max(three_digits if three_digits <= 3 else max(3, three_digits - 1), 1)
-    if smallest > 0.9 * largest and max(values) > min(values):
-        decimals = max(decimals, 2, _resolving([max(values) - min(values)]))  # log evidences: the difference matters
-    return decimals
-
-
-def _without_zeros(values: list[float], decimals: int) -> int:
-    """Fewer decimals where every value is exact with fewer: 2.5 and 5.0, not 2.500 and 5.000."""
-    return next((d for d in range(decimals) if all(round(v, d) == v for v in values)), decimals)
-
-
-def _resolving(gaps: Iterable[float]) -> int:
-    """Decimals that give the smallest gap two digits; gaps below 1e-4 ask for nothing."""
-    seen = [gap for gap in gaps if gap >= 1e-4]
-    return min(1 - _exponent(min(seen)), 4) if seen else 0
-
-
-def _decimal(value: float, decimals: int | None, kind: str, ruled_by_sd: bool) -> str:
-    size = abs(value)
-    if size and not _ordinary(size, kind) and not (ruled_by_sd and size < 1.0):
-        return f"{value:.1e}"
-    if decimals is None:
-        decimals = max(0, 2 - _exponent(size)) if size else 0
-    text = f"{value:.{decimals}f}"
-    return text.lstrip("-") if float(text) == 0.0 else text
-
-
-def _percent_places(values: list[float]) -> int:
-    largest = max(map(abs, values), default=0.0)
-    return min(-1 - _exponent(largest), 3) if 0.0 < largest < 0.01 else 1
-
-
-def _percent(value: float, places: int) -> str:
-    finest = 10.0**-places
-    text = f"{100.0 * value if value else 0.0:.{places}f}"
-    if value and float(text) == 0.0:
-        return f"<{finest:.{places}f}%" if value > 0 else f">-{finest:.{places}f}%"
-    if value < 1.0 and float(text) == 100.0:
-        return f">{100.0 - finest:.{places}f}%"
-    return text + "%"
-
-
-def _count(value: float) -> str:
-    if abs(value) >= 1e15:
-        return f"{value:.1e}"
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"  # weighted counts need not be whole
-
-
-def align_decimals(texts: Sequence[str]) -> tuple[str, ...]:
-    """Pad on the right so that decimal points meet when the texts are set flush right.
-
-    The padding is U+2007 (as wide as a digit) and U+2008 (as wide as a point); words, dashes and powers keep theirs.
-    """
-    tails = {text: len(text.partition(".")[2]) for text in texts if text.strip("-+.0123456789,") == "" and text}
-    longest = max(tails.values(), default=0)
-
-    def pad(text: str) -> str:
-        if text not in tails or tails[text] == longest:
-            return text
-        return text + ("" if "." in text else _POINT_SPACE) + _FIGURE_SPACE * (longest - tails[text])
-
-    return tuple(pad(text) for text in texts)
 
 
 # --- aligned plain text ----------------------------------------------------------------------------------------------
@@ -352,11 +239,6 @@ def _html_class(kind: str, cells: Sequence[str]) -> str:
     if kind != "text":
         return "num"
     return "text long" if max(map(len, cells), default=0) > 16 else "text"
-
-
-def with_minus(number: str) -> str:
-    """The text of a number with proper minus signs, for HTML and SVG."""
-    return re.sub(r"-(?=[\d.\u221e])", MINUS, number)
 
 
 def _escaped(text: str) -> str:

@@ -126,8 +126,7 @@ class LogPosterior:
         center, rate = np.zeros(len(self.design.columns)), np.zeros(len(self.design.columns))
         for term in self.prior.terms:
             if term.density.kink is not None:
-                index = list(term.columns)
-                center[index], rate[index] = term.density.kink(**term.parameters)
+                center[term.index], rate[term.index] = term.density.kink(**term.parameters)
         return Kinks(center, rate, self.prior_target.groups)
 
     @cached_property

@@ -525,7 +525,7 @@ def test_a_saved_fit_says_the_same(text, tmp_path):
 def test_the_command_line_and_the_report_know_it(tmp_path):
     from typer.testing import CliRunner
 
-    from bayeslogit.cli import app
+    from bayeslogit.cli_app import app
 
     bl.datasets.load("lbw").to_csv(tmp_path / "lbw.csv", index=False)
     arguments = ["fit", str(tmp_path / "lbw.csv"), "--formula", "low ~ age + smoke", "--prior", "jeffreys"]

@@ -348,3 +348,10 @@ def test_terms_do_not_vanish_in_silence(right, words):
 )
 def test_powers_and_signs_that_mean_something_stay(right):
     assert read_formula(f"y ~ {right}").variables is not None
+
+
+def test_a_message_does_not_quote_a_page():
+    formula = "y ~ " + " + ".join(f"x{j}" for j in range(1500))
+    with pytest.raises(FormulaError, match=r"^'y ~ x0 .* \.\.\. .*x1499' would make more than 1,000 terms") as error:
+        read_formula(formula)
+    assert len(str(error.value)) < 600

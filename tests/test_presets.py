@@ -347,7 +347,8 @@ def test_text_names_a_preset(name):
 
 
 def test_what_is_not_a_preset_is_refused():
-    with pytest.raises(bl.PriorError, match=r"no such preset\. Known: rstanarm, bambi, brms, gelman2008, sklearn"):
+    words = r"no such preset\. Did you mean 'rstanarm'\? Known: rstanarm, bambi, brms, gelman2008, sklearn"
+    with pytest.raises(bl.PriorError, match=words):
         bl.preset("stan")
     with pytest.raises(bl.PriorError, match=r"rows='all'\): rows is 'expanded' \(weight x trials\) or 'as-is'"):
         bl.preset("bambi", rows="all")

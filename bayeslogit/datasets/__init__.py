@@ -14,6 +14,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Literal, overload
 
+from bayeslogit.boundary import guarded
 from bayeslogit.datasets._facts import FACTS, Facts
 from bayeslogit.errors import ArgumentError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pandas
     import polars
 
-__all__ = ["describe", "load", "names"]
+__all__ = ["describe", "facts", "file", "load", "names"]
 
 
 def names() -> tuple[str, ...]:
@@ -30,6 +31,7 @@ def names() -> tuple[str, ...]:
 
 
 @overload
+@guarded
 def load(name: str, *, library: Literal["pandas"] = "pandas") -> pandas.DataFrame: ...
 @overload
 def load(name: str, *, library: Literal["polars"]) -> polars.DataFrame: ...
@@ -53,11 +55,11 @@ def load(name: str, *, library: str = "pandas") -> pandas.DataFrame | polars.Dat
     ArgumentError
         If no data set has that name, if the library is neither of the two, or if polars is not installed.
     """
-    file = _folder() / f"{_facts(name).name}.csv"
+    table = file(name)
     if library == "pandas":
         import pandas as pd
 
-        with file.open("rb") as text:
+        with table.open("rb") as text:
             return pd.read_csv(text, encoding="utf-8")
     if library != "polars":
         raise ArgumentError(f"datasets.load({name!r}): library={library!r} is not known; choose 'pandas' or 'polars'")
@@ -67,10 +69,11 @@ def load(name: str, *, library: str = "pandas") -> pandas.DataFrame | polars.Dat
         raise ArgumentError(
             f"datasets.load({name!r}): library='polars' needs the polars package; pip install 'bayeslogit[polars]'"
         ) from error
-    with file.open("rb") as text:
+    with table.open("rb") as text:
         return pl.read_csv(text.read())
 
 
+@guarded
 def describe(name: str) -> str:
     """One paragraph on a data set: what it is, its rows, its columns with their units, and its source.
 
@@ -85,6 +88,30 @@ def describe(name: str) -> str:
         f"{facts.title}: {facts.question} {facts.n_rows:,} rows, one for each {facts.row}. "
         f"Columns: {columns}. Source: {facts.source}"
     )
+
+
+@guarded
+def facts(name: str) -> Facts:
+    """What is known about a data set, as a record.
+
+    Raises
+    ------
+    ArgumentError
+        If no data set has that name.
+    """
+    return _facts(name)
+
+
+@guarded
+def file(name: str) -> Traversable:
+    """The CSV file of a data set; ``importlib.resources.as_file`` gives its path.
+
+    Raises
+    ------
+    ArgumentError
+        If no data set has that name.
+    """
+    return _folder() / f"{_facts(name).name}.csv"
 
 
 def _facts(name: str) -> Facts:

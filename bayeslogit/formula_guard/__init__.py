@@ -24,6 +24,8 @@ _LONGEST = 20_000
 _DEEPEST = 40
 _LARGEST_POWER = 10
 _MOST_TERMS = 1_000
+# Characters of a formula that a message quotes.
+_SHOWN = 400
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,10 @@ def _outcome(text: str, tokens: list[Any]) -> str:
         raise FormulaError(f"The formula {text!r} has more than one '~'; it needs exactly one.")
     named = tokens[0].kind.value == "name" and tokens[0].token not in ("", ".")
     if not (named and tokens[1] is tildes[0] and tokens[1].token.strip().startswith("~")):
-        raise FormulaError(f"The formula {text!r}: the left side must be the name of one column, the outcome.")
+        raise FormulaError(
+            f"The formula {text!r}: the left side must be the name of one column, the outcome. A name with blanks or "
+            "signs goes in backticks: `Alive at day 30?`."
+        )
     if len(tokens) == 2 and not tokens[1].token.strip().removeprefix("~").strip():
         raise FormulaError(f"The formula {text!r} has no terms; for an intercept alone write 'outcome ~ 1'.")
     return str(tokens[0].token)
@@ -165,7 +170,8 @@ def _check_terms(reading: Reading) -> None:
     from formulaic.errors import FormulaicError
     from formulaic.parser import DefaultFormulaParser
 
-    given = repr(reading.formula)
+    whole = reading.formula
+    given = repr(whole if len(whole) <= _SHOWN else f"{whole[: _SHOWN // 2]} ... {whole[-_SHOWN // 4 :]}")
     try:
         tree = DefaultFormulaParser().get_ast(reading.text)
         terms = 0 if tree is None else _count(tree, reading)
@@ -183,7 +189,8 @@ def _check_terms(reading: Reading) -> None:
 
 def _count(tree: Any, reading: Reading) -> int:
     """An upper bound of the number of terms, those taken away included."""
-    given = repr(reading.formula)
+    whole = reading.formula
+    given = repr(whole if len(whole) <= _SHOWN else f"{whole[: _SHOWN // 2]} ... {whole[-_SHOWN // 4 :]}")
     counts: dict[int, int] = {}
     for node in _upwards(tree):
         if not hasattr(node, "operator"):
