@@ -63,8 +63,8 @@ format: develop ## rewrite the files in the common style (ruff)
 	@.venv/bin/ruff format .
 
 bench: develop ## time the import, then run the scripts in benchmarks/
-	@echo "make bench: seconds for 'import bayeslogit' in a new process, five times (the first fills the disk cache)"
-	@for run in 1 2 3 4 5; do .venv/bin/python -c 'import time; start = time.perf_counter(); import bayeslogit; \
+	@echo "make bench: seconds for 'import bayeslogit' and what fit needs, in a new process, five times (the first fills the disk cache)"
+	@for run in 1 2 3 4 5; do .venv/bin/python -c 'import time; start = time.perf_counter(); import bayeslogit; bayeslogit.fit; \
 	print(f"  {time.perf_counter() - start:.2f} s")'; done
 	@for script in benchmarks/*.py; do [ ! -e "$$script" ] || { echo "$$script"; .venv/bin/python "$$script"; }; done
 

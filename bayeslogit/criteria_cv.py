@@ -192,7 +192,7 @@ def cross_validate(
     """
     if kind not in PREDICTIONS:
         raise ArgumentError(f"kind={kind!r}: probabilities are those at the 'mode' or the posterior 'mean'.")
-    ready = isinstance(folds, tuple) and all(isinstance(fold, Fold) for fold in folds)
+    ready = isinstance(folds, tuple) and bool(folds) and all(isinstance(fold, Fold) for fold in folds)
     dealt = cast("tuple[Fold, ...]", folds) if ready else deal(design, cast("int | ArrayLike", folds), rng, unit=unit)
     held: list[FoldScores] = []
     train: list[FoldScores] = []

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import bayeslogit as bl
+from bayeslogit.interrupts import heeded
 
 SEEDS = range(8)
 
@@ -142,7 +143,7 @@ while True:
     elif what == "save":
         fit.to_json(out)
     elif what == "nuts":
-        fit.sample("nuts", draws=100_000, rng=1, sampler="pymc", chains=1)
+        fit.sample("nuts", draws=100_000, rng=1, sampler="pymc", chains=2)
     elif what == "report":
         bl.report(fit, out + ".html", effort="quick")
 """
@@ -172,6 +173,19 @@ def interrupted(what, tmp_path, wait, within):
 @pytest.mark.parametrize("what", ["path", "importance", "loo", "save", "report"])
 def test_ctrl_c_ends_long_work_soon_and_leaves_whole_files(what, tmp_path):
     interrupted(what, tmp_path, 0.5, 2.0)
+
+
+def test_ctrl_c_that_a_package_swallows_is_raised_after_its_work():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), heeded():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException:
+            pass
+    assert signal.getsignal(signal.SIGINT) is before
+    with heeded():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.prove

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent / "bayeslogit"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
+        "interrupts",
         "errors",
         "boundary",
         "budget",

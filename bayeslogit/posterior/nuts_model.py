@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bayeslogit.interrupts import heeded
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.ground import Ground
 from bayeslogit.posterior.nuts import half_log_information, log_density
@@ -145,11 +146,12 @@ _models_lock = threading.Lock()
 
 def compiled(target: WhitenedTarget, accept: float) -> Compiled:
     """The compiled model of these families and this size: from the last few made in this process, or new (seconds)."""
-    import pymc as pm
+    with heeded():
+        import pymc as pm
 
     size, values = target.size, target.data()
     key = (target.families, size, accept)
-    with _models_lock:
+    with _models_lock, heeded():
         if key not in _models:
             model = build(target.families, values, size)
             step = pm.NUTS(model=model, initial_point={"z": np.zeros(size)}, target_accept=accept, rng=0)
