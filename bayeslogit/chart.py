@@ -149,9 +149,9 @@ def forest(
         layers.append(Rule(reference, label=words))
     layers.append(Intervals(at, shown["lower"], shown["upper"], label=interval))
     layers.append(Points(shown["estimate"], at, label=estimate_name))
-    more = len(labels) - len(at)
-    left_out = (f"{more} of {len(labels)} rows are not drawn; the table of this chart has them all.",) if more else ()
-    drawn = f"the first {len(at)} of {len(labels)} rows" if more else "1 row" if len(at) == 1 else f"{len(at)} rows"
+    drawn = "1 row" if len(at) == 1 else f"{len(at)} rows"
+    if len(labels) > len(at):
+        drawn = f"the first {len(at)} of {len(labels)} rows"
     return Chart(
         name=name,
         title=title,
@@ -167,8 +167,14 @@ def forest(
         rows=tuple(map(Row, labels[:most_rows], _row_values(shown, odds_ratios))),
         row_heading=f"{'odds ratio' if odds_ratios else scale} ({interval})",
         data=_forest_table(name, title, labels, columns, scale, estimate_name, interval),
-        notes=(*left_out, *notes),
+        notes=(*rows_left_out(len(labels), len(at)), *notes),
     )
+
+
+def rows_left_out(count: int, drawn: int) -> tuple[str, ...]:
+    """The note of a chart that draws fewer rows than there are; none if it draws them all."""
+    more = count - drawn
+    return (f"{more} of {count} rows are not drawn; the table of this chart has them all.",) if more > 0 else ()
 
 
 def _forest_range(shown: dict[str, tuple[float, ...]], reference: float | None) -> tuple[float, float]:

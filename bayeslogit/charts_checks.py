@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bayeslogit.chart import Chart
+from bayeslogit.chart import Chart, rows_left_out
 from bayeslogit.marks import Axis, Band, Intervals, Layer, Line, Note, Points, Row, Rule, Strip, nice_ticks, unit_range
 from bayeslogit.table import Column, Table, format_column
 
@@ -42,7 +42,7 @@ def calibration_curve(
     x, y, low, high, _ = columns
     left, right = unit_range([*x, *y])
     ticks = nice_ticks(left, right, 6)
-    keep = _corners(x, y, low, high)
+    keep = _corners(x, y)
     xs, ys, lows, highs = ([part[i] for i in keep] for part in (x, y, low, high))
     if len(xs) == 1:  # one prediction for all: a short stroke
         xs, ys, lows, highs = [xs[0] - 0.01, xs[0] + 0.01], 2 * ys, 2 * lows, 2 * highs
@@ -82,7 +82,7 @@ def calibration_curve(
     )
 
 
-def _corners(x: Numbers, y: Numbers, low: Numbers, high: Numbers) -> list[int]:
+def _corners(x: Numbers, y: Numbers) -> list[int]:
     """Both ends of every step of the curve, and evenly spread points between for the band."""
     m = len(x)
     ends = {0, m - 1} | {i for i in range(m) if (i and y[i] != y[i - 1]) or (i < m - 1 and y[i] != y[i + 1])}
@@ -177,10 +177,6 @@ def replicated_rates(
     at = tuple(map(float, range(len(shown[0]))))
     left, right = unit_range([v for part in shown for v in part])
     texts = [format_column(part, "percent") for part in (shown[0], shown[1], shown[3])]
-    more = len(names) - len(at)
-    left_out = (
-        (f"{more} of {len(names)} rows are not drawn; the table of this chart has them all.",) if more > 0 else ()
-    )
     out = [i for i in range(len(at)) if not shown[1][i] <= shown[0][i] <= shown[3][i]]
     ok = [i for i in range(len(at)) if i not in set(out)]
     layers: list[Layer] = [
@@ -213,7 +209,7 @@ def replicated_rates(
             ),
             tuple(zip(names, *columns, strict=True)),
         ),
-        notes=(*left_out, *notes),
+        notes=(*rows_left_out(len(names), len(at)), *notes),
     )
 
 

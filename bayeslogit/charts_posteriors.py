@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bayeslogit.chart import Chart
+from bayeslogit.chart import Chart, rows_left_out
 from bayeslogit.marks import HUES, Axis, Band, Intervals, Layer, Line, Points, Row, Rule, nice_ticks, ratio_ticks
 from bayeslogit.table import Column, Table
 
@@ -62,8 +62,6 @@ def forest_of_several(
         low, middle, high = (tuple(part[i] for i in there) for part in (entry.lower, entry.estimate, entry.upper))
         style = HUES[k % len(HUES)]
         layers += [Intervals(at, low, high, style=style), Points(middle, at, style=style, label=entry.name)]
-    more = len(labels) - len(shown)
-    left_out = (f"{more} of {len(labels)} rows are not drawn; the table of this chart has them all.",) if more else ()
     heads = (
         Column("term", "term"),
         Column("fit", "fit"),
@@ -89,7 +87,7 @@ def forest_of_several(
         rows=tuple(Row(label if line == (lines - 1) // 2 else "") for label in shown for line in range(lines)),
         row_height=1.15,
         data=Table(f"{name}-data", f"{title}: the numbers", heads, rows),
-        notes=(*left_out, *notes),
+        notes=(*rows_left_out(len(labels), len(shown)), *notes),
     )
 
 
@@ -132,33 +130,13 @@ def ridges(
     fronts = [name for name in series if name != behind]
     spread = [v for key in fronts for i in shown for s in (series[key][i],) if s for v in (s.x[0], s.x[-1])]
     left, right = limits(spread or [-1.0, 1.0])
-    layers: list[Layer] = [Rule(0.0, label="")]
-    rows: list[tuple[str, str, float, float]] = []
-    tops = [
-        max((h for key in series for s in (series[key][i],) if s for h in s.height if math.isfinite(h)), default=1.0)
-        for i in range(len(labels))
+    rows = [
+        (labels[i], key, float(x), float(h))
+        for key, shapes in series.items()
+        for i, shape in enumerate(shapes)
+        if shape is not None
+        for x, h in zip(shape.x, shape.height, strict=True)
     ]
-    hues = iter(HUES)
-    for key, shapes in series.items():
-        style = "muted" if key == behind else next(hues)
-        words = key
-        for i, shape in enumerate(shapes):
-            if shape is None:
-                continue
-            rows += [(labels[i], key, float(x), float(h)) for x, h in zip(shape.x, shape.height, strict=True)]
-            if i not in shown:
-                continue
-            inside = [j for j in range(len(shape.x)) if left <= shape.x[j] <= right]
-            if len(inside) < 2:
-                continue
-            base = i + _BASE
-            x = tuple(float(shape.x[j]) for j in inside)
-            y = tuple(base - _HIGH * min(float(shape.height[j]) / tops[i], 1.0) for j in inside)
-            layers.append(Band(x, (base,) * len(x), y, style=style))
-            layers.append(Line(x, y, style="guide" if key == behind else style, label=words, dashed=True))
-            words = ""
-    more = len(labels) - len(shown)
-    left_out = (f"{more} of {len(labels)} rows are not drawn; the table of this chart has them all.",) if more else ()
     return Chart(
         name=name,
         title=title,
@@ -166,7 +144,7 @@ def ridges(
         x=Axis(scale, left, right, nice_ticks(left, right)),
         y=Axis("", -0.5, len(shown) - 0.5, ()),
         top=Axis("odds ratio (log scale)", left, right, ratio_ticks(left, right)),
-        layers=tuple(layers),
+        layers=(Rule(0.0, label=""), *_densities(series, behind, shown, (left, right))),
         rows=tuple(Row(labels[i], values[i] if values else "") for i in shown),
         row_heading=heading if values else "",
         row_height=1.7,
@@ -181,8 +159,35 @@ def ridges(
             ),
             tuple(rows),
         ),
-        notes=(*left_out, *notes),
+        notes=(*rows_left_out(len(labels), len(shown)), *notes),
     )
+
+
+def _densities(
+    series: Mapping[str, Sequence[Shape | None]], behind: str | None, shown: range, ends: tuple[float, float]
+) -> list[Layer]:
+    """The part of every density on the axis, filled and outlined, the tallest of a row as high as the row allows."""
+    layers: list[Layer] = []
+    hues = iter(HUES)
+    tops = [
+        max((h for key in series for s in (series[key][i],) if s for h in s.height if math.isfinite(h)), default=1.0)
+        for i in shown
+    ]
+    for key, shapes in series.items():
+        style = "muted" if key == behind else next(hues)
+        outline = "guide" if key == behind else style
+        label = key  # the legend names a series once
+        for i in shown:
+            shape = shapes[i]
+            inside = [] if shape is None else [j for j in range(len(shape.x)) if ends[0] <= shape.x[j] <= ends[1]]
+            if shape is None or len(inside) < 2:
+                continue
+            base = i + _BASE
+            x = tuple(float(shape.x[j]) for j in inside)
+            y = tuple(base - _HIGH * min(float(shape.height[j]) / tops[i], 1.0) for j in inside)
+            layers += [Band(x, (base,) * len(x), y, style=style), Line(x, y, style=outline, label=label, dashed=True)]
+            label = ""
+    return layers
 
 
 def sensitivities(
@@ -206,8 +211,6 @@ def sensitivities(
         there = [i for i in range(k) if math.isfinite(part[i])]
         if there:
             layers.append(Points(tuple(part[i] for i in there), tuple(map(float, there)), style=style, label=label))
-    more = len(labels) - k
-    left_out = (f"{more} of {len(labels)} rows are not drawn; the table of this chart has them all.",) if more else ()
     return Chart(
         name=name,
         title=title,
@@ -232,5 +235,5 @@ def sensitivities(
                 for label, a, b, words in zip(labels, by_prior, by_likelihood, diagnosis, strict=True)
             ),
         ),
-        notes=(*left_out, *notes),
+        notes=(*rows_left_out(len(labels), k), *notes),
     )

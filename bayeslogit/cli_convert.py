@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from bayeslogit.cli_options import (
     Sql,
     Trials,
     Weights,
-    finite,
+    json_text,
     say,
 )
 from bayeslogit.cli_question import Question, not_an_input
@@ -69,41 +68,46 @@ class Converted:
         return table_numbers(self.found.table())
 
 
+Source = Annotated[
+    str, typer.Option("--from", metavar="SYSTEM", help=f"One of {', '.join(SYSTEMS)}.", show_default=False)
+]
+Given = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="A parameter of the first system, such as C=0.5, lambda=0.1, penalty_factor=1,0,1 or "
+        "prior=normal:2.5; repeatable.",
+    ),
+]
+Chosen = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        metavar="NAME=VALUE",
+        help="What is free to choose in the second, such as standardize=true; repeatable.",
+    ),
+]
+Known = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--coefficient",
+        metavar="COLUMN=VALUE",
+        help="A coefficient of one known fit, for a system whose factor nobody documents (gauss_software); one "
+        "for each column, Intercept included.",
+    ),
+]
+
+
 def convert_command(
     context: typer.Context,
-    source: Annotated[
-        str,
-        typer.Option("--from", metavar="SYSTEM", help=f"One of {', '.join(SYSTEMS)}.", show_default=False),
-    ],
+    source: Source,
     to: Annotated[str, typer.Option("--to", metavar="SYSTEM", help="One of the same.", show_default=False)],
     data: Data = None,
     formula: Formula = None,
-    given: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="A parameter of the first system, such as C=0.5, lambda=0.1, penalty_factor=1,0,1 or "
-            "prior=normal:2.5; repeatable.",
-        ),
-    ] = None,
-    chosen: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--option",
-            metavar="NAME=VALUE",
-            help="What is free to choose in the second, such as standardize=true; repeatable.",
-        ),
-    ] = None,
-    known: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--coefficient",
-            metavar="COLUMN=VALUE",
-            help="A coefficient of one known fit, for a system whose factor nobody documents (gauss_software); one "
-            "for each column, Intercept included.",
-        ),
-    ] = None,
+    given: Given = None,
+    chosen: Chosen = None,
+    known: Known = None,
     trials: Trials = None,
     weights: Weights = None,
     offset: Offset = None,
@@ -127,7 +131,7 @@ def convert_command(
         check_place(not_an_input(out, data))
     converted = Converted.of(context.params)
     found = converted.found
-    text = json.dumps(finite(_document(found, formula, converted.question.design)), indent=1, allow_nan=False)
+    text = json_text(_document(found, formula, converted.question.design))
     if as_json:
         print(text)
     else:

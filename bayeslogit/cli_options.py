@@ -113,9 +113,14 @@ def finite(value: Any) -> Any:
     return value
 
 
+def json_text(document: dict[str, Any]) -> str:
+    """A document as JSON; what is not a finite number is null."""
+    return json.dumps(finite(document), indent=1, allow_nan=False)
+
+
 def print_json(document: dict[str, Any]) -> None:
-    """A document on stdout; what is not a finite number is null."""
-    print(json.dumps(finite(document), indent=1, allow_nan=False))
+    """A document on stdout."""
+    print(json_text(document))
 
 
 def say(text: str) -> None:

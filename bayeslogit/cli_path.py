@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -29,7 +28,7 @@ from bayeslogit.cli_options import (
     Sql,
     Trials,
     Weights,
-    finite,
+    json_text,
     say,
 )
 from bayeslogit.cli_plan import show_plan
@@ -197,4 +196,4 @@ def _json(result: Path) -> str:
         "status": list(p.status),
         "notes": list(result.notes),
     }
-    return json.dumps(finite(values), indent=1, allow_nan=False)
+    return json_text(values)

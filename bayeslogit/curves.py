@@ -63,23 +63,15 @@ def coefficient_paths(
     hue = {j: HUES[k] for k, j in enumerate(picked)}
     drawn = [row[j] for row in values for j in range(len(names)) if math.isfinite(row[j])] or [0.0]
     low, high = min(*drawn, 0.0), max(*drawn, 0.0)
-    bands: list[Layer] = []
+    bands: list[Band] = []
     if lower is not None and upper is not None:
         shown = picked[:banded]
         ends = [v for part in (lower, upper) for j in shown for v in (part[-1][j],) if math.isfinite(v)]
-        low, high = min([low, *ends]), max([high, *ends])
-        low, high = _margins(low, high)
-        for k, j in enumerate(shown):
-            there = [s for s in range(len(x)) if math.isfinite(lower[s][j]) and math.isfinite(upper[s][j])]
-            bands.append(
-                Band(
-                    tuple(x[s] for s in there),
-                    tuple(min(max(lower[s][j], low), high) for s in there),
-                    tuple(min(max(upper[s][j], low), high) for s in there),
-                    style=hue[j],
-                    label="" if k else f"{interval} of {', '.join(names[i] for i in shown)}",
-                )
-            )
+        low, high = _margins(min([low, *ends]), max([high, *ends]))
+        words = f"{interval} of {', '.join(names[j] for j in shown)}"
+        for j in shown:
+            bands.append(_band(x, [row[j] for row in lower], [row[j] for row in upper], (low, high), hue[j], words))
+            words = ""
     else:
         low, high = _margins(low, high)
     drawn_too = [j for j in order if largest[j] > 0.0 or len(order) <= _MOST_LINES][:_MOST_LINES]
@@ -87,10 +79,6 @@ def coefficient_paths(
     rules: list[Layer] = [Rule(0.0, vertical=False)]
     if marked is not None:
         rules.append(Rule(math.log(marked)))
-    others, left_out = len(drawn_too) - len(picked), len(names) - len(drawn_too)
-    more = [f"{others} further coefficients are drawn thin and grey."] if others > 0 else []
-    if left_out:
-        more.append(f"{left_out} smaller ones, or ones that are zero throughout, are not drawn.")
     return Chart(
         name=name,
         title=title,
@@ -107,8 +95,36 @@ def coefficient_paths(
             tuple((scale, *(row[j] for j in picked)) for scale, row in zip(scales, values, strict=True)),
         ),
         ends=tuple(End(last[j], names[j], hue[j]) for j in picked),
-        notes=(*more, *notes),
+        notes=(*_unnamed(len(drawn_too) - len(picked), len(names) - len(drawn_too)), *notes),
     )
+
+
+def _band(
+    x: Sequence[float],
+    lower: Sequence[float],
+    upper: Sequence[float],
+    limits: tuple[float, float],
+    style: str,
+    label: str,
+) -> Band:
+    """Between the ends of one coefficient's intervals where both are known, cut at the edges of the chart."""
+    low, high = limits
+    there = [s for s in range(len(x)) if math.isfinite(lower[s]) and math.isfinite(upper[s])]
+    return Band(
+        tuple(x[s] for s in there),
+        tuple(min(max(lower[s], low), high) for s in there),
+        tuple(min(max(upper[s], low), high) for s in there),
+        style=style,
+        label=label,
+    )
+
+
+def _unnamed(thin: int, left_out: int) -> list[str]:
+    """What became of the lines without a name."""
+    found = [f"{thin} further coefficients are drawn thin and grey."] if thin > 0 else []
+    if left_out:
+        found.append(f"{left_out} smaller ones, or ones that are zero throughout, are not drawn.")
+    return found
 
 
 def _margins(low: float, high: float) -> tuple[float, float]:

@@ -164,6 +164,20 @@ class Estimates:
         return frames.series(self._estimate, self.columns, "mode")
 
     @property
+    def one_step_mean(self) -> pd.Series[float]:
+        """The mode moved to the posterior mean to leading order (third derivatives), without sampling.
+
+        Raises
+        ------
+        FitError
+            If there is no finite mode or no data, or a prior has a kink or is Jeffreys'.
+        """
+        from bayeslogit.posterior.gaussians import one_step_mean
+
+        target = LogPosterior.of(self._data("one_step_mean"), self.prior)
+        return frames.series(one_step_mean(target, self.mode), self.columns, "one-step mean")
+
+    @property
     def _estimate(self) -> Array:
         lost = self.status is Status.NOT_POSITIVE_DEFINITE
         return np.full(len(self.columns), np.nan) if lost else self.mode.beta

@@ -11,6 +11,7 @@ import bayeslogit as bl
 from bayeslogit.calibration import Ranks, simulated_ranks
 from bayeslogit.errors import ArgumentError, PriorError
 from bayeslogit.posterior.importance import sample_importance, sample_variational
+from bayeslogit.posterior.nuts_sampling import sample_nuts
 
 pytestmark = pytest.mark.slow
 PRIOR = bl.priors(default=bl.Normal(1.5), intercept=bl.Normal(1.5, mean=-1.0))
@@ -78,3 +79,17 @@ def test_what_cannot_be_simulated_is_refused(design):
             simulated_ranks(design, PRIOR, wrong, replications=1)
     with pytest.raises(ArgumentError, match="replications=0"):
         simulated_ranks(design, PRIOR, replications=0)
+
+
+def thinned(target, mode, draws, rng):
+    """NUTS, of whose draws every twelfth is kept: ranks want independent ones."""
+    rung = sample_nuts(target, mode, draws=12 * draws, rng=rng, chains=2, evidence=False)
+    return replace(rung, values=rung.values[::12][:draws])
+
+
+@pytest.mark.prove
+def test_nuts_is_calibrated(design):
+    found = simulated_ranks(design, PRIOR, {"nuts": thinned}, replications=100, rng=1)
+    assert found.ranks["nuts"].shape == (100, 2)
+    assert found.p_values("nuts").min() > 0.005
+    assert np.all(np.abs(found.shift("nuts")) < 3.0) and np.all(np.abs(found.spread("nuts") - 1.0) < 0.25)

@@ -343,3 +343,15 @@ def test_kinks_that_rule_do_not_slow_the_search_down():
         assert found.converged and found.steps <= 15
         np.testing.assert_allclose(found.gaussian.precision, state.information, rtol=1e-3, atol=1e-2)
         assert np.linalg.norm(found.gaussian.root.T @ state.score) < 1e-5
+
+
+def test_the_one_step_mean_is_on_the_fit():
+    data = bl.datasets.load("lbw")
+    fit = bl.fit("low ~ age + lwt + smoke", data, prior=bl.Normal(1.0))
+    draws = fit.sample("importance", rng=1)
+    assert list(fit.one_step_mean.index) == list(fit.columns)
+    before = np.max(np.abs(fit.params - draws.mean) / draws.sd)
+    after = np.max(np.abs(fit.one_step_mean - draws.mean) / draws.sd)
+    assert before > 0.05 and after < 0.2 * before
+    with pytest.raises(bl.FitError, match="needs a smooth prior"):
+        _ = bl.fit("low ~ age", data, prior=bl.Laplace(1.0)).one_step_mean
