@@ -34,6 +34,14 @@ def work(seed):
     return b"".join(np.ascontiguousarray(each).tobytes() for each in found)
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_not_ignored():
+    """A shell's background jobs ignore Ctrl-C and hand that down, which would leave nothing to test."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def serial():
     return [work(seed) for seed in SEEDS]
