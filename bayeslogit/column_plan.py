@@ -34,8 +34,6 @@ _STATEFUL = {
     "standardize": "write mean and sd as numbers: I((x - 12.3) / 4.5)",
 }
 _MOST_COMBINATIONS = 1 << 16
-# Rows that are filled before the next ones: they stay in a core's cache while all columns are written.
-_TILE = 8192
 
 
 @dataclass(frozen=True)
@@ -97,24 +95,24 @@ class Plan:
         )
 
     def fill(self, numbers: Mapping[str, Array], codes: Mapping[str, NDArray[np.int64]], n: int) -> Array:
-        """The slope columns of n rows, shape (n, width)."""
+        """The slope columns of n rows, shape (n, width), stored column by column."""
         # Single precision where it holds the same numbers: half as much to write and to read.
         single = self.exact and all(values.dtype == np.float32 for values in numbers.values())
-        X = np.empty((n, self.width), dtype=np.float32 if single else np.float64)
-        ready = [(piece, self._combination(piece, codes)) for piece in self.pieces]
-        for low in range(0, n, _TILE):
-            rows = slice(low, low + _TILE)
-            for piece, combination in ready:
-                factor = None
-                for name in piece.numbers:
-                    own = numbers[name][rows]
-                    factor = own if factor is None else factor * own.astype(np.float64)
-                if combination is None:
-                    X[rows, piece.place[0]] = 1.0 if factor is None else factor
-                    continue
-                found = piece.table[combination[rows]]
-                X[rows, piece.place] = found if factor is None else found * factor[:, None]
-        return X
+        # Column by column, as files hold them and as the loops read them.
+        columns = np.empty((self.width, n), dtype=np.float32 if single else np.float64)
+        for piece in self.pieces:
+            factor = None
+            for name in piece.numbers:
+                own = numbers[name]
+                factor = own if factor is None else factor * own.astype(np.float64)
+            combination = self._combination(piece, codes)
+            if combination is None:
+                columns[piece.place[0]] = 1.0 if factor is None else factor
+                continue
+            for place, values in zip(piece.place, piece.table.T, strict=True):
+                found = values[combination]
+                columns[place] = found if factor is None else found * factor
+        return columns.T
 
     def _combination(self, piece: Piece, codes: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64] | None:
         result = None

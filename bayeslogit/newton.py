@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.existence import not_identified, separated
+from bayeslogit.limited import Bound
 from bayeslogit.mode import Iteration, Mode, Road, Status, Whole
 from bayeslogit.recession import Recession, recession_direction
 from bayeslogit.sources.spread import Spread
@@ -28,6 +29,9 @@ Array = NDArray[np.float64]
 SETTLED = 1e-3
 # What a last step, which costs no information, aims at whatever the tolerance: the accuracy of a published digit.
 POLISHED = 1e-8
+# A step this short that moves no row by more than so much needs no information where it ends: that where it began is
+# the same to six digits, and the step after it is shorter by as much.
+_SHORT, _STILL = 1e-3, 1e-6
 # A Newton step that moves some row by more than this many log-odds goes over dead curvature, as on separated data.
 _FAR = 1e6
 # A decrement this small with rows that still move by this much is what separated data look like.
@@ -89,8 +93,26 @@ class Search:
         return root_factor(self.target.root(self.gamma))
 
     def reach(self, *directions: Array) -> Array:
+        """The largest change of any row; over rows outside of memory a bound on it, where that says enough."""
+        if isinstance(self.target.design.source, Spread):
+            bounds = np.array([self.farthest(each) for each in directions])
+            if np.all(bounds <= SETTLED):
+                return bounds
         self.passes += 1
         return self.target.reach(*directions)
+
+    def farthest(self, direction: Array) -> float:
+        """A bound on the change of any row, by the ranges of the columns: no pass."""
+        design, center = self.target.design, self.target.coordinates.center
+        first, shift, m = int(design.has_intercept), 0.0 if center is None else center, design.moments
+        widest = np.maximum(np.abs(m.lower - shift), np.abs(m.upper - shift))
+        return float(np.abs(direction[:first]).sum() + np.abs(direction[first:]) @ widest)
+
+    def take(self, direction: Array) -> None:
+        """A last step, so short that the quadratic model is exact to rounding: no pass."""
+        here = self.state
+        self.gamma = self.gamma + direction
+        self.state = Expansion(here.log_density, here.score - here.information @ direction, here.information)
 
     def majorant_step(self) -> Array | None:
         self.passes += 1
@@ -146,8 +168,8 @@ class Search:
         )
 
 
-def newton(search: Search, tol: float, max_iter: int) -> Mode:
-    """Newton steps from where the search stands until it is decided."""
+def newton(search: Search, tol: float, max_iter: int, most: int | None = None) -> Mode:
+    """Newton steps from where the search stands until it is decided, or until ``most`` passes are spent."""
     last, steps = math.inf, 0
     newtons: list[float] = []
     for steps in range(max_iter):
@@ -164,6 +186,13 @@ def newton(search: Search, tol: float, max_iter: int) -> Mode:
         else:
             direction = factor.solve(search.state.score, search.compiled)
             decrement = math.sqrt(max(float(direction @ search.state.score), 0.0))
+            if most is not None and search.passes >= most and decrement > tol:
+                return _spent(search, factor, direction, decrement, most)
+            source = search.target.design.source
+            if tol < decrement <= _SHORT and isinstance(source, Spread) and not source.fits:
+                reach = search.farthest(direction)
+                if reach <= min(_STILL, tol):
+                    return _converged(search, factor, direction, decrement, reach, tol)
             slow = decrement < _SEPARATION_HINT and decrement > _QUADRATIC * last
             look = decrement <= tol or slow or steps >= _PATIENCE or not math.isfinite(decrement)
             reach = float(search.reach(direction)[0]) if look else math.nan
@@ -272,7 +301,9 @@ def _at_rounding_floor(newtons: list[float], decrement: float, search: Search, d
     return float(search.reach(direction)[0]) <= 1e-2
 
 
-def _converged(search: Search, factor: Factor, direction: Array, decrement: float, reach: float) -> Mode:
+def _converged(
+    search: Search, factor: Factor, direction: Array, decrement: float, reach: float, tol: float = 1.0
+) -> Mode:
     """The end of a search that has arrived, after one more step if that is worth it: it needs no new information."""
     if decrement > search.polished:
         there = search.target.slope(search.gamma + direction)
@@ -283,8 +314,23 @@ def _converged(search: Search, factor: Factor, direction: Array, decrement: floa
             search.gamma = search.gamma + direction
             search.state = Expansion(there.log_density, there.score, search.state.information)
             search.information_error = math.expm1(reach)
-            decrement = left
-    return _end(search, factor, Status.CONVERGED, decrement)
+            decrement, direction = left, factor.solve(there.score)
+        else:
+            direction = np.zeros_like(direction)
+    search.take(direction)
+    return _end(search, factor, Status.CONVERGED, decrement, floor=decrement > tol, tol=tol)
+
+
+def _spent(search: Search, factor: Factor, direction: Array, decrement: float, most: int) -> Mode:
+    """The end of a search whose passes are spent: one more step, and a bound on what is left to the mode."""
+    reach = search.farthest(direction)
+    bound = Bound.after(decrement, reach, search.farthest(np.sqrt(factor.coordinate_variances())))
+    search.note(decrement, reach, "last")
+    search.take(direction)
+    search.note(bound.away, math.nan, "none")
+    search.information_error = bound.information_error
+    status, message = Status.CONVERGED if bound.near else Status.ITERATION_LIMIT, bound.message(search.passes)
+    return search.end(status, message, bound.away, factor, notes=(bound.note(most),) if bound.near else ())
 
 
 def _end(

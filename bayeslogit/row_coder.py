@@ -50,6 +50,13 @@ class RowCoder:
         spec = self.spec
         roles = {role: getattr(spec, role) for role in ("trials", "weights", "offset")}
         table, rows = chunk.table, None
+        try:
+            whole = None if any(roles.values()) else self._whole(chunk)
+            if whole is not None:
+                y = self._outcome(table[spec.outcome], None, np.arange(0))
+                return self._block(whole, y, {}, self._start(chunk))
+        except DataError as error:
+            raise DataError(f"{chunk.part}: {error}") from None
         keep = kept(chunk, (spec.outcome, *spec.variables, *filter(None, roles.values())), spec.weights, self.drop)
         if keep is not None:
             rows = np.flatnonzero(keep)
@@ -66,15 +73,42 @@ class RowCoder:
             X = self._slopes(table, n, numbers)
         except DataError as error:
             raise DataError(f"{chunk.part}: {error}") from None
-        ones, zeros = np.broadcast_to(1.0, n), np.zeros(n)
+        return self._block(X, y, vectors, self._start(chunk))
+
+    def _block(self, X: Array, y: Array, vectors: Mapping[str, Array], start: int) -> Block:
+        ones, zeros = np.broadcast_to(1.0, y.size), np.zeros(y.size)
+        single = "trials" not in vectors and "weights" not in vectors
         return Block(
-            DenseRows(X, spec.has_intercept, compiled=self.compiled),
+            DenseRows(X, self.spec.has_intercept, compiled=self.compiled),
             y,
             vectors.get("trials", ones),
             vectors.get("weights", ones),
             vectors.get("offset", zeros),
-            self._start(chunk),
+            start,
+            (y, 1.0 - y) if single else None,
         )
+
+    def _whole(self, chunk: Chunk) -> Array | None:
+        """The slope columns of rows that are all there, as almost all are: found out by one sum of them.
+
+        None if a value may be missing, which no number tells: then each column is looked at by itself.
+        """
+        import pyarrow as pa
+
+        table, spec, plan = chunk.table, self.spec, self.plan
+        if plan is None or plan.expressions or not table.num_rows:
+            return None
+        # What does not end in a number of X as it is.
+        apart = [name for name in (spec.outcome, *spec.variables) if name not in plan.numbers]
+        if any(table[name].null_count for name in (*apart, *plan.numbers)):
+            return None
+        if any(pa.types.is_floating(table[name].type) and missing_in(table[name]) is not None for name in apart):
+            return None
+        rows = np.arange(chunk.first, chunk.first + table.num_rows)
+        levelled = {name for piece in plan.pieces for name in piece.factors}
+        codes = {name: as_codes(table[name], spec.levels[name], name, rows) for name in levelled}
+        X = plan.fill({name: as_stored(table[name]) for name in plan.numbers}, codes, table.num_rows)
+        return X if sound(X.T.ravel()) else None
 
     def _start(self, chunk: Chunk) -> int:
         begin, chunks = self.starts.get(chunk.part, (0, None))
@@ -109,7 +143,7 @@ class RowCoder:
                 )
         codes = {name: as_codes(table[name], spec.levels[name], name, numbers) for name in levelled}
         X = self.plan.fill(self.plan.with_expressions(values), codes, n)
-        if self.plan.expressions and not sound(X.ravel()):
+        if self.plan.expressions and not sound(X.T.ravel()):
             row, column = (int(where[0]) for where in np.nonzero(~np.isfinite(X)))
             raise DataError(
                 f"Term {spec.columns[column + first]!r} is not finite in row {numbers[row]} (value {X[row, column]}); "

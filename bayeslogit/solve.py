@@ -47,6 +47,8 @@ _MOST_CHORDS = 8
 _EXACT = 1e-6
 # How far from the mode a reduced one may be once lifted, whatever the tolerance.
 _LIFTED = 1e-6
+# Families whose log density is quadratic.
+_QUADRATIC = frozenset({"flat", "normal", "multivariate_normal"})
 # Firth steps after which those from the null model have gone astray.
 _PATIENCE = 40
 
@@ -78,6 +80,7 @@ def find_mode(
     covariance: bool = True,
     road: Road | None = None,
     examine: bool = True,
+    passes: int | None = None,
 ) -> Mode:
     """The mode of a log posterior, with a certificate.
 
@@ -96,6 +99,8 @@ def find_mode(
         Instead of `choose_road`.
     examine : bool
         Under priors that are not log-concave, ask whether there are other modes, and return the highest.
+    passes : int, optional
+        Most passes over the data; the distance that is left to the mode is bounded and stated.
 
     Returns
     -------
@@ -107,6 +112,8 @@ def find_mode(
     if not _between(max_iter, 0, math.inf):
         raise ArgumentError(f"max_iter={max_iter!r}: a whole number of at least one step is needed.")
     road = choose_road(target, covariance) if road is None else road
+    if passes is not None:
+        road = _limited_road(target, road, passes)
     if road is Road.FIRTH:
         found = _firth(target, start, tol, int(max_iter), covariance)
         if examine and found.converged and needs_examining(target):
@@ -120,7 +127,7 @@ def find_mode(
             found = replace(found, status=Status.ITERATION_LIMIT, message=_not_lifted(found.decrement, tol))
     else:
         gamma = _null_model(target) if start is None else target.coordinates.gamma(np.asarray(start, dtype=np.float64))
-        found = _no_mode_at_once(target, gamma, road) or _walk(target, gamma, road, tol, int(max_iter))
+        found = _no_mode_at_once(target, gamma, road) or _walk(target, gamma, road, tol, int(max_iter), passes)
         ended = found.converged or found.status is Status.ITERATION_LIMIT
         if examine and ended and needs_examining(target):
             anew = road if target.kinks else Road.NEWTON
@@ -192,7 +199,21 @@ def _pseudo_prior(target: LogPosterior, found: Mode) -> Whole:
     return Whole(density, 2.0 * target.pseudo / (1.0 + 2.0 * target.pseudo) * (found.information - own))
 
 
-def _walk(target: LogPosterior, gamma: Array, road: Road, tol: float, max_iter: int) -> Mode:
+def _limited_road(target: LogPosterior, road: Road, passes: int) -> Road:
+    """Newton's, whose distance to the mode can be bounded without a pass."""
+    if not _between(passes, 0, math.inf) or passes != int(passes):
+        raise ArgumentError(f"passes={passes!r}: a whole number of at least one pass is needed; 2 is a good one.")
+    other = [term.family for term in target.prior.terms if term.family not in _QUADRATIC]
+    if other or target.prior.whole or road is Road.WIDE:
+        what = "more columns than rows" if road is Road.WIDE else f"a prior such as {target.prior.whole or other[0]}"
+        raise ArgumentError(
+            f"passes={passes}: what is left to the mode is bounded under normal and flat priors, not with {what}; "
+            "leave passes= out."
+        )
+    return Road.NEWTON if road is Road.NEWTON else Road.SAMPLE_THEN_NEWTON
+
+
+def _walk(target: LogPosterior, gamma: Array, road: Road, tol: float, max_iter: int, passes: int | None = None) -> Mode:
     if road is Road.GROUPS or (target.kinks and not target.concave):
         return grouped(target, gamma, tol, max_iter, road)
     if road is Road.WORKING_SETS:
@@ -202,14 +223,16 @@ def _walk(target: LogPosterior, gamma: Array, road: Road, tol: float, max_iter: 
     if road is Road.NEWTON:
         search = _search(target, gamma, road)
         search.moved = bool(np.any(gamma[int(target.design.has_intercept) :]))
-        return newton(search, tol, max_iter)
+        return newton(search, tol, max_iter, passes)
     start = _start(target, gamma)
     if start is None:
-        return newton(_search(target, gamma, road), tol, max_iter)
-    if isinstance(target.design.source, Spread):
+        return newton(_search(target, gamma, road), tol, max_iter, passes)
+    source = target.design.source
+    if isinstance(source, Spread) or passes is not None:
         # Reading costs more than informations do: Newton's steps need the fewest passes.
-        search = Search(target, start.gamma, target.expand(start.gamma), road, 2, 1, start.rows)
-        return newton(search, tol, max_iter)
+        before = int(isinstance(source, Spread) and not (source.drawn and source.drawn.blocks)) + int(start.rows == 0)
+        search = Search(target, start.gamma, target.expand(start.gamma), road, 1 + before, 1, start.rows)
+        return newton(search, tol, max_iter, passes)
     enough = _WITHIN if road is Road.SAMPLE_THEN_NEWTON else 0.3 * tol
     near = climb(target, start.gamma, target.slope(start.gamma), start.metric, enough=enough, most=_MOST_GRADIENTS)
     informations = int(start.rows == 0)
@@ -263,6 +286,7 @@ def _settle(search: Search, done: Climb, factor: Factor, moved: float) -> Mode:
         search.state = search.try_at(done.gamma)
         search.information_error = 0.0
         factor = search.factor() or factor
+    search.take(factor.solve(search.state.score))
     return search.end(Status.CONVERGED, _arrived(done, search), done.decrement, factor)
 
 

@@ -23,6 +23,7 @@ from bayeslogit.learning import Learned, Seen, Wanted, has_levels, learned, look
 from bayeslogit.missing import check_missing
 from bayeslogit.row_coder import RowCoder
 from bayeslogit.sources.dask import DaskParts, DaskSource
+from bayeslogit.sources.drawn import Drawn, draw, rates
 from bayeslogit.sources.memory import COMPILED_FROM, Block
 from bayeslogit.sources.parts import CHUNK_ROWS, ParquetPart, TextPart
 from bayeslogit.sources.spread import Spread, block_rows, sum_of_sums
@@ -157,7 +158,8 @@ def of_files(
         width = len(coding.spec.columns) - coding.spec.has_intercept
         source = StreamSource(used, rows, wanted.columns, coder, seen.used, width)
         names = tuple(parts[0].types) if isinstance(parts[0], ParquetPart) else parts[0].header
-        counted = _finished(source, *coding.record, tuple(part.name for part in used), _ORIGIN)
+        kept_names = tuple(part.name for part in used)
+        counted = _finished(source, *coding.record, kept_names, _ORIGIN, _share(seen.outcomes, coding.event))
         origin = Provenance("file", path.name, "pyarrow", seen.rows, names, digest())
         return counted._replace(provenance=origin)
 
@@ -182,7 +184,8 @@ def of_dask(formula: str, frame: Any, *, roles: Mapping[str, Any], event: Any, m
     coder, rows = _coder(coding, wanted, seen)
     width = len(coding.spec.columns) - coding.spec.has_intercept
     source = DaskSource(parts, rows, wanted.columns, coder, seen.used, width)
-    return _finished(source, *coding.record, kept_names, Provenance("frame", "frame", "dask", seen.rows, columns, None))
+    provenance = Provenance("frame", "frame", "dask", seen.rows, columns, None)
+    return _finished(source, *coding.record, kept_names, provenance, _share(seen.outcomes, coding.event))
 
 
 def of_dask_arrays(
@@ -206,7 +209,15 @@ def of_dask_arrays(
     coder = ArrayCoder(spec, outcome.chosen, whole * width >= COMPILED_FROM)
     source = DaskSource(parts, block_rows(width + 1), (), coder, whole, width)
     provenance = Provenance("arrays", "arrays", "dask", whole, labels, None)
-    return _finished(source, spec, "offset" in given, outcome.notes, 0, kept_names, provenance)
+    share = _share(counts, outcome.chosen)
+    return _finished(source, spec, "offset" in given, outcome.notes, 0, kept_names, provenance, share)
+
+
+def _share(outcomes: Mapping[Any, int], event: Any) -> float:
+    """The share of rows with an event; one half where the outcome counts them."""
+    total = sum(outcomes.values())
+    happened = sum(count for value, count in outcomes.items() if value == (1 if event is None else event))
+    return happened / total if total else 0.5
 
 
 def _wanted(formula: str, roles: Mapping[str, Any], missing: str) -> Wanted:
@@ -259,19 +270,22 @@ def _coder(coding: Learned, wanted: Wanted, seen: Seen) -> tuple[RowCoder, int]:
 
 @dataclass(frozen=True)
 class Overview:
-    """Counts, moments and the number of rows of each block; two of them add."""
+    """Counts, moments, the number of rows of each block, and rows drawn from them; two of them add."""
 
     tally: Tally
     moments: Moments
     sizes: tuple[tuple[int, int], ...]
+    drawn: Drawn
 
     def __add__(self, other: Overview) -> Overview:
-        return Overview(self.tally + other.tally, self.moments + other.moments, self.sizes + other.sizes)
+        sums = self.tally + other.tally, self.moments + other.moments, self.sizes + other.sizes
+        return Overview(*sums, self.drawn + other.drawn)
 
 
-def overview(block: Block) -> Overview:
-    """Of a block."""
-    return Overview(tally(block), moments(block), ((block.start, int(block.y.size)),))
+def overview(block: Block, of_events: float, of_others: float) -> Overview:
+    """Of a block, of whose rows with and without an event so many are drawn."""
+    sizes = ((block.start, int(block.y.size)),)
+    return Overview(tally(block), moments(block), sizes, draw(block, of_events, of_others))
 
 
 overview.of_empty = True  # type: ignore[attr-defined]
@@ -285,11 +299,16 @@ def _finished(
     n_dropped: int,
     names: tuple[str, ...],
     provenance: Provenance,
+    share: float,
 ) -> Streamed:
-    """After a pass that counts, with the place of every chunk among the rows that are used."""
-    seen = source.fold(overview, ())
-    coder = replace(source.code, starts=_starts(seen.sizes, names, source.rows))
-    placed = replace(source, code=coder)
+    """After a pass that counts, with the place of every chunk among the rows that are used.
+
+    ``share`` of the rows had an event in what was seen before; a sample of them is drawn on the way.
+    """
+    seen = source.fold(overview, rates(source.n_rows, source.width + 1, share))
+    starts = _starts(seen.sizes, names, source.rows)
+    begins = {name: begin for name, (begin, _) in starts.items()}
+    placed = source.placed(replace(source.code, starts=starts), begins, seen.drawn)
     return Streamed(spec, placed, provenance, has_offset, notes, n_dropped, seen.tally, seen.moments)
 
 

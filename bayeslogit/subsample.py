@@ -15,17 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.design import Design
+from bayeslogit.sources.drawn import Drawn, draw, rates
 from bayeslogit.sources.matrix import stack
 from bayeslogit.sources.memory import Block, MemorySource
-from bayeslogit.sources.spread import Spread, coins
+from bayeslogit.sources.spread import Spread
 from bayeslogit.steps import Factor, cholesky_factor
 from bayeslogit.target import Expansion, LogPosterior
 
 Array = NDArray[np.float64]
 _SEED = 20_071
 _MOST_STEPS = 12
-# Numbers of a sample from rows that are not in memory (64 MB).
-_MOST_DRAWN = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -138,38 +137,16 @@ def _stacked(design: Design, blocks: tuple[Block, ...], scale: Array) -> Design:
 
 
 def _drawn(design: Design, rows: int) -> Design:
-    """About so many rows, each by the toss of a coin that depends on its position alone: one pass, in any order."""
-    share = min(max(design.n_events / design.nobs, 0.0), 1.0)
-    most = max(1, min(rows, _MOST_DRAWN // len(design.columns)))
-    smaller = min(share, 1.0 - share, 0.5)
-    few = min(1.0, 0.5 * most / max(smaller * design.n_rows, 1.0))
-    many = min(1.0, (most - few * smaller * design.n_rows) / ((1.0 - smaller) * design.n_rows))
-    rates = (few, many) if share <= 0.5 else (many, few)
-    drawn = design.reduce(_draw, *rates)
+    """The rows that the first pass has drawn; of a source that has none a pass draws them, in any order."""
+    source = design.source
+    drawn: Drawn | None = source.drawn if isinstance(source, Spread) else None
+    if drawn is None or not drawn.blocks:
+        share = design.n_events / design.nobs
+        drawn = design.reduce(draw, *rates(max(design.n_rows, 1), len(design.columns), share))
     blocks, (events, others) = drawn.blocks, drawn.members
     happened = np.concatenate([block.y > 0.0 for block in blocks]) if blocks else np.zeros(0, dtype=bool)
     scale = np.where(happened, events / max(happened.sum(), 1), others / max((~happened).sum(), 1))
     return _stacked(design, blocks, scale)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Rows drawn from some blocks, and how many with and without an event there were; two of them add."""
-
-    blocks: tuple[Block, ...]
-    members: Array
-
-    def __add__(self, other: _Drawn) -> _Drawn:
-        return _Drawn(self.blocks + other.blocks, self.members + other.members)
-
-
-def _draw(block: Block, of_events: float, of_others: float) -> _Drawn:
-    used, happened = block.weights > 0.0, block.y > 0.0
-    coin = coins(block)
-    rows = np.flatnonzero(used & (coin < np.where(happened, of_events, of_others)))
-    members = np.array([np.sum(used & happened), np.sum(used & ~happened)], dtype=np.float64)
-    own = Block(block.X.take(rows), block.y[rows], block.trials[rows], block.weights[rows], block.offset[rows])
-    return _Drawn((own,), members)
 
 
 def _missing(whole: Design, part: Design) -> Array:

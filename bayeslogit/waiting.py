@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -38,7 +38,7 @@ def bar() -> Iterator[Show]:
             return
         last = now
         full = round(_WIDTH * done / max(total, 1))
-        line = f"{what} [{'=' * full}{' ' * (_WIDTH - full)}] {done} of {total}"
+        line = f"{what} [{'=' * full}{' ' * (_WIDTH - full)}] {done:,} of {total:,}"
         sys.stderr.write(f"\r{line:<{longest}}")
         sys.stderr.flush()
         longest = max(longest, len(line))
@@ -49,3 +49,24 @@ def bar() -> Iterator[Show]:
         if longest:
             sys.stderr.write("\r" + " " * longest + "\r")
             sys.stderr.flush()
+
+
+class Passes:
+    """Counts the passes over rows that stay outside of memory, and shows each to those who wait."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    @contextmanager
+    def show(self, total: int, what: str = "rows") -> Iterator[Callable[[int], None]]:
+        """``with passes.show(n_rows) as more: more(65_536)`` after so many more rows."""
+        self.done += 1
+        at = 0
+        with bar() as one:
+
+            def more(count: int) -> None:
+                nonlocal at
+                at += count
+                one(f"pass {self.done}, {what}", at, total)
+
+            yield more

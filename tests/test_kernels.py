@@ -22,6 +22,7 @@ from bayeslogit.loops import LOOPS, compile, dense
 from bayeslogit.sources.matrix import DenseRows, SparseRows
 
 N, K = 523, 7
+COLUMNS = ["predict", "score", "information", "slope", "expand", "moments"]
 
 
 def dense_arguments(rng: np.random.Generator, dtype: Any = np.float64) -> dict[str, tuple[Any, ...]]:
@@ -30,6 +31,7 @@ def dense_arguments(rng: np.random.Generator, dtype: Any = np.float64) -> dict[s
     successes, failures = rng.integers(0, 3, N).astype(float), rng.random(N) * 2
     offset, weight = rng.standard_normal(N) * 50, rng.random(N)
     likelihood = (X, center, slopes, start, successes, failures, offset)
+    columns = np.ascontiguousarray(X.T)
     square = X.astype(float).T @ X.astype(float)
     panels = np.ascontiguousarray(X[:520].reshape(8, 65, K).transpose(0, 2, 1))
     paneled = [each[:520].reshape(8, 65) for each in (successes, failures, offset)]
@@ -43,6 +45,12 @@ def dense_arguments(rng: np.random.Generator, dtype: Any = np.float64) -> dict[s
         "slope": likelihood,
         "expand": (*likelihood, 1),
         "moments": (X, weight),
+        "predict_columns": (columns, center, slopes, start),
+        "score_columns": (columns, center, weight),
+        "information_columns": (columns, center, weight, 1),
+        "slope_columns": (columns, *likelihood[1:]),
+        "expand_columns": (columns, *likelihood[1:], 1),
+        "moments_columns": (columns, weight),
         "cholesky": (square,),
         "solve": (np.linalg.cholesky(square).T.copy(), slopes),
         "variances": (np.linalg.cholesky(square).T.copy(),),
@@ -81,7 +89,7 @@ def sparse_arguments(rng: np.random.Generator) -> dict[str, tuple[Any, ...]]:
 def comparable(name: str, result: Any) -> list[Any]:
     """A matrix that is only right on one side is compared there."""
     parts = list(result) if isinstance(result, tuple) else [result]
-    if name in ("information", "expand"):
+    if name.removesuffix("_columns") in ("information", "expand"):
         parts[-1] = np.triu(parts[-1])
     if name == "panel_information":
         parts[-1] = np.tril(parts[-1], 4)
@@ -102,7 +110,7 @@ def test_a_loop_and_its_twin_agree(name, rng):
         np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-12 * np.abs(two).max())
 
 
-@pytest.mark.parametrize("name", ["predict", "score", "information", "slope", "expand", "moments", "group_rows"])
+@pytest.mark.parametrize("name", [*COLUMNS, *(f"{name}_columns" for name in COLUMNS), "group_rows"])
 def test_single_precision_columns_are_read_as_they_are(name, rng):
     arguments = dense_arguments(rng, np.float32)[name]
     loop, twin = (comparable(name, kernel(name, compiled)(*arguments)) for compiled in (True, False))
@@ -122,10 +130,12 @@ def test_panels_in_single_precision_are_good_to_single_precision(rng):
 def test_blocks_of_any_size(size, rng):
     X, center, slopes, start, successes, failures, offset, first = dense_arguments(rng)["expand"]
     rows = slice(0, size)
-    arguments = (X[rows], center, slopes, start, successes[rows], failures[rows], offset[rows], first)
-    loop, twin = (comparable("expand", kernel("expand", compiled)(*arguments)) for compiled in (True, False))
-    for one, two in zip(loop, twin, strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-10)
+    rest = (center, slopes, start, successes[rows], failures[rows], offset[rows], first)
+    twin = comparable("expand", kernel("expand", False)(X[rows], *rest))
+    for name, own in (("expand", X[rows]), ("expand_columns", np.ascontiguousarray(X[rows].T))):
+        loop = comparable("expand", kernel(name, True)(own, *rest))
+        for one, two in zip(loop, twin, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-10)
 
 
 @pytest.fixture

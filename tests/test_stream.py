@@ -14,9 +14,13 @@ import pandas as pd
 import pytest
 
 import bayeslogit as bl
+from bayeslogit import waiting
+from bayeslogit.newton import Search
+from bayeslogit.solve import find_mode
 from bayeslogit.sources import spread
 from bayeslogit.sources.spread import MOST_HELD, block_rows
 from bayeslogit.sources.stream import StreamSource
+from bayeslogit.target import LogPosterior
 
 FORMULAS = [
     "y ~ x1 + x2*f + C(g) + b",
@@ -324,6 +328,7 @@ def test_the_rungs_of_rows_that_stay_outside(method, folder, frame, monkeypatch)
     memory = bl.fit("y ~ x1 + f", frame, tol=1e-11).sample(method, draws=400, rng=1)
     fit = bl.fit(bl.Design.from_formula("y ~ x1 + f", folder / "parquet"), tol=1e-11)
     monkeypatch.setattr("bayeslogit.posterior.ground._KEPT_BYTES", 0)
+    monkeypatch.setattr("bayeslogit.posterior.importance.sweep", lambda *given: None)
     monkeypatch.setattr(spread, "MOST_HELD", 1000)
     passes = []
     whole = StreamSource.fold
@@ -333,6 +338,24 @@ def test_the_rungs_of_rows_that_stay_outside(method, folder, frame, monkeypatch)
     np.testing.assert_allclose(draws.mean, memory.mean, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(draws.sd, memory.sd, rtol=1e-7)
     assert len(passes) <= 12
+
+
+def test_leave_one_out_of_rows_that_stay_outside(folder, frame, monkeypatch):
+    """A few passes, of which a number for each row is kept; and the evidence, which needs none."""
+    memory = bl.fit("y ~ x1 + f", frame)
+    fit = bl.fit("y ~ x1 + f", folder / "parquet")
+    monkeypatch.setattr("bayeslogit.posterior.ground._KEPT_BYTES", 0)
+    monkeypatch.setattr(spread, "MOST_HELD", 30_000)  # three numbers a row, and not the four of its columns
+    passes = []
+    whole = StreamSource.fold
+    monkeypatch.setattr(StreamSource, "fold", lambda self, *given: passes.append(1) or whole(self, *given))
+    assert fit.log_evidence == pytest.approx(memory.log_evidence, rel=1e-12)
+    assert not passes
+    for kind in ("posterior", "mode"):
+        streamed, held = fit.loo(kind=kind), memory.loo(kind=kind)
+        assert streamed.elpd == pytest.approx(held.elpd, rel=1e-10)
+        assert streamed.se == pytest.approx(held.se, rel=1e-8)
+    assert len(passes) <= 8
 
 
 @pytest.mark.parametrize("prior", [None, bl.Normal(2.5)])
@@ -353,11 +376,105 @@ def test_separated_rows_that_stay_outside(prior, tmp_path, monkeypatch):
     assert "separated" in " ".join(fits[0].notes)
 
 
+# --- passes ------------------------------------------------------------------------------------------------------
+
+
+def counted_rows(n: int, k: int, seed: int = 6) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, k)).astype(np.float32)
+    y = rng.random(n) < 1.0 / (1.0 + np.exp(-X @ np.linspace(-0.5, 0.5, k) + 1.0))
+    return pd.DataFrame(X, columns=[f"x{j}" for j in range(k)]).assign(y=y.astype(np.int8))
+
+
+def test_two_passes_and_how_far_they_come(tmp_path, monkeypatch):
+    data = counted_rows(100_000, 3)
+    data.to_parquet(tmp_path / "one.parquet")
+    design = bl.Design.from_formula("y ~ x0 + x1 + x2", tmp_path / "one.parquet", stream=True)
+    passes = []
+    whole = StreamSource.fold
+    monkeypatch.setattr(StreamSource, "fold", lambda self, *given: passes.append(1) or whole(self, *given))
+    few = bl.fit(design, prior=bl.Normal(2.5), passes=2)
+    assert len(passes) == few.mode.n_passes == 2
+    exact = bl.fit(design, prior=bl.Normal(2.5), tol=1e-11)
+    R = np.linalg.cholesky(exact.mode.expansion.information)
+    away = np.linalg.norm(R.T @ (few.params - exact.params).to_numpy())
+    assert 0.0 < away <= few.mode.decrement < 1e-2
+    assert np.max(np.abs(few.bse / exact.bse - 1.0)) <= 0.5 * few.mode.information_error < 0.01
+    assert any("were limited to 2: the estimates are at most" in note for note in few.notes)
+    assert "were limited to 2" in str(few.summary())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_bound_of_few_passes_holds(seed):
+    """At any number of passes, on rows in memory too, the mode is no further away than is said."""
+    data = counted_rows(4000, 4, seed)
+    design = bl.Design.from_formula("y ~ x0 + x1 + x2 + x3", data)
+    exact = bl.fit(design, prior=bl.Normal(2.5), tol=1e-11)
+    R = np.linalg.cholesky(exact.mode.expansion.information)
+    stated = []
+    for passes in (3, 4, 5):
+        target = LogPosterior.of(design, exact.prior)
+        mode = find_mode(target, tol=1e-12, passes=passes)
+        assert np.linalg.norm(R.T @ (mode.beta - exact.params.to_numpy())) <= mode.decrement + 1e-11
+        stated.append(mode.decrement)
+    assert stated[2] < 1e-6
+
+
+def test_few_passes_that_are_too_few_say_so(frame):
+    with pytest.warns(bl.FitWarning, match="Not converged: only known to be at most"):
+        fit = bl.fit("y ~ x1 + f", frame, prior=bl.Normal(2.5), passes=1)
+    assert fit.status == "iteration limit"
+    with pytest.raises(
+        bl.ArgumentError, match="bounded under normal and flat priors, not with a prior such as laplace"
+    ):
+        bl.fit("y ~ x1 + f", frame, prior=bl.Laplace(1.0), passes=2)
+    with pytest.raises(bl.ArgumentError, match="passes=0: a whole number of at least one pass"):
+        bl.fit("y ~ x1 + f", frame, prior=bl.Normal(1.0), passes=0)
+
+
+def test_rows_that_fit_are_decoded_once(tmp_path, monkeypatch):
+    data = people(3000)
+    data.to_parquet(tmp_path / "one.parquet")
+    fits = []
+    for most in (0, MOST_HELD):
+        monkeypatch.setattr(spread, "MOST_HELD", most)
+        design = bl.Design.from_formula("y ~ x1 + x2*f", tmp_path / "one.parquet", stream=True)
+        assert bool(design.source.kept) == bool(most)
+        if most:
+            (tmp_path / "one.parquet").unlink()
+        fits.append(bl.fit(design))
+    assert np.array_equal(fits[0].params, fits[1].params)
+    assert np.array_equal(fits[0].bse, fits[1].bse)
+
+
+def test_a_change_of_rows_is_bounded_by_the_ranges(folder):
+    design = bl.Design.from_formula("y ~ x1 + x2*f", folder / "parquet")
+    target = LogPosterior.of(design, bl.Normal(2.5).resolve(design))
+    rng = np.random.default_rng(1)
+    search = Search(target, np.zeros(9), target.expand(np.zeros(9)))
+    for direction in rng.standard_normal((20, 9)):
+        assert target.reach(direction)[0] <= search.farthest(direction) * (1.0 + 1e-12)
+
+
+def test_who_waits_sees_rows_and_passes(folder, monkeypatch, capsys):
+    monkeypatch.setattr(waiting, "_PATIENCE", 0.0)
+    monkeypatch.setattr(waiting, "_APART", 0.0)
+    monkeypatch.setattr(type(waiting.sys.stderr), "isatty", lambda self: True, raising=False)
+    bl.fit("y ~ x1 + f", folder / "parquet")
+    shown = capsys.readouterr().err
+    assert "pass 1, rows [" in shown
+    assert "pass 3, rows [" in shown
+    assert "9,000 of 9,000" in shown
+    assert shown.endswith("\r")
+
+
 # --- memory ------------------------------------------------------------------------------------------------------
 
 _BOUNDED = """
     import json, resource, sys
     import bayeslogit as bl
+    from bayeslogit.sources import spread
+    spread.MOST_HELD = 1 << 20
     design = bl.Design.from_formula("y ~ " + " + ".join(f"x{j}" for j in range(10)), sys.argv[1], stream=True)
     fit = bl.fit(design, prior=bl.Normal(2.5))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -394,3 +511,47 @@ def test_memory_does_not_grow_with_rows(tmp_path):
     assert all(each["converged"] for each in found)
     assert found[1]["peak"] < 600
     assert found[1]["peak"] - found[0]["peak"] < 100
+
+
+def test_a_certificate_takes_one_pass_more_and_agrees_with_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("bayeslogit.posterior.ground._KEPT_BYTES", 0)
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(20_000, 4))
+    y = rng.random(20_000) < 1.0 / (1.0 + np.exp(-(X @ [0.5, -0.3, 0.0, 0.2] - 2.0)))
+    pd.DataFrame(X, columns=list("abcd")).assign(y=y.astype(int)).to_parquet(tmp_path / "rows.parquet")
+    passes = []
+
+    def counted(self, function, args, fold=StreamSource.fold):
+        passes.append(function)
+        return fold(self, function, args)
+
+    monkeypatch.setattr(StreamSource, "fold", counted)
+    prior = bl.Normal(1.0)
+    fit = bl.fit(bl.Design.from_formula("y ~ a + b + c + d", tmp_path / "rows.parquet", stream=True), prior=prior)
+    passes.clear()
+    draws = fit.sample("importance", rng=1)
+    assert draws.verdict.certified and len(passes) == 1
+    monkeypatch.undo()
+    memory = bl.fit("y ~ a + b + c + d", pd.read_parquet(tmp_path / "rows.parquet"), prior=prior).sample("importance")
+    assert memory.verdict.certified
+    # What a certificate promises of each number.
+    np.testing.assert_allclose(draws.mean, memory.mean, rtol=0.0, atol=0.01 * memory.sd.min())
+    np.testing.assert_allclose(draws.sd, memory.sd, rtol=0.01)
+    for prob in (0.05, 0.5, 0.95):
+        np.testing.assert_allclose(draws.quantile(prob), memory.quantile(prob), rtol=0.0, atol=0.015 * memory.sd.min())
+    assert draws.log_evidence == pytest.approx(memory.log_evidence, abs=0.01)
+
+
+def test_what_one_pass_does_not_certify_is_sampled_as_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("bayeslogit.posterior.ground._KEPT_BYTES", 0)
+    rng = np.random.default_rng(6)
+    table = pd.DataFrame(rng.normal(size=(40, 3)), columns=list("abc")).assign(y=rng.integers(0, 2, 40))
+    table.to_parquet(tmp_path / "few.parquet")
+    streamed = bl.fit(
+        bl.Design.from_formula("y ~ a + b + c", tmp_path / "few.parquet", stream=True), prior=bl.Normal(2)
+    )
+    draws = streamed.sample("importance", rng=1)
+    memory = bl.fit("y ~ a + b + c", table, prior=bl.Normal(2)).sample("importance", rng=2)
+    assert draws.verdict.certified and memory.verdict.certified
+    np.testing.assert_allclose(draws.mean, memory.mean, rtol=0.0, atol=0.02 * memory.sd.min())
+    np.testing.assert_allclose(draws.sd, memory.sd, rtol=0.02)

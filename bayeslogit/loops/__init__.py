@@ -6,7 +6,7 @@ they are read, ``x - center``, so no centred copy is ever made. Every loop has a
 
 from __future__ import annotations
 
-from bayeslogit.loops import algebra, dense, descent, groups, panels, rows, sparse
+from bayeslogit.loops import algebra, columns, dense, descent, groups, panels, rows, sparse
 from bayeslogit.loops.compile import Loop
 
 LOOPS: dict[str, Loop] = {
@@ -16,6 +16,12 @@ LOOPS: dict[str, Loop] = {
     "information": dense.information,
     "expand": dense.expand,
     "moments": dense.moments,
+    "predict_columns": columns.predict_columns,
+    "score_columns": columns.score_columns,
+    "slope_columns": columns.slope_columns,
+    "information_columns": columns.information_columns,
+    "expand_columns": columns.expand_columns,
+    "moments_columns": columns.moments_columns,
     "cholesky": algebra.cholesky,
     "solve": algebra.solve,
     "variances": algebra.variances,

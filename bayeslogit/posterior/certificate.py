@@ -51,9 +51,13 @@ def check(columns: tuple[str, ...], moments: Moments, quantiles: Array, errors: 
     return Checks(columns, _NAMES, value, mcse, bound[:, None] * moments.sd)
 
 
-def checks_of(columns: tuple[str, ...], estimator: Estimator) -> tuple[Moments, Checks]:
-    """Moments and checks of all columns."""
+def checks_of(columns: tuple[str, ...], estimator: Estimator, *, quantiles: bool = True) -> tuple[Moments, Checks]:
+    """Moments and checks of all columns; without ``quantiles``, which cost most, those of means and sds alone."""
     moments = estimator.moments()
+    if not quantiles:
+        value, mcse = np.vstack([moments.mean, moments.sd]), np.vstack([moments.mean_mcse, moments.sd_mcse])
+        bound = np.array([MEAN_BOUND, SD_BOUND])
+        return moments, Checks(columns, _NAMES[: bound.size], value, mcse, bound[:, None] * moments.sd)
     return moments, check(columns, moments, *estimator.quantiles(np.array(CHECKED_QUANTILES)))
 
 

@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 _STEP = 1e-3
 # Products of a chunk's rows with some points: these stay in the second-level cache.
 _PRODUCTS = 1 << 16
+# Products of matrices up to this many multiplications stay on one thread of the BLAS: blocks are side by side already.
+_ONE_THREAD = 1 << 18
 
 
 class Chunk(NamedTuple):
@@ -96,6 +98,12 @@ def block_linear(block: Block, size: int, mean: Array, root: Array) -> Array:
     return total
 
 
+def block_all(block: Block, size: int, mean: Array, root: Array, away: Array) -> Array:
+    """`block_likelihoods` and, behind them, `block_linear`; shape (3 S + k,)."""
+    parts = block_likelihoods(block, size, mean, away, (mean, root)), block_linear(block, size, mean, root)
+    return np.concatenate([part.ravel() for part in parts])
+
+
 def block_cubes(block: Block, size: int, around: tuple[Array, Array], directions: Array) -> Array:
     """`cubes` of a block; the coefficients are worked out on the way."""
     total = np.zeros(directions.shape[1])
@@ -111,7 +119,7 @@ def block_likelihoods(block: Block, size: int, mean: Array, away: Array, around:
     for chunk in chunks_of(block, size):
         cubic = None if around is None else skewness(chunk, *around)[0]
         base = (chunk.X @ mean + chunk.offset)[:, None]
-        step = max(_PRODUCTS // max(base.size, 1), 16)
+        step = max(min(_PRODUCTS, _ONE_THREAD // mean.size) // max(base.size, 1), 16)
         for low in range(0, count, step):
             part = slice(low, low + step)
             total[:, part] += likelihoods(chunk, cubic, base, chunk.X @ away[:, part])

@@ -23,6 +23,7 @@ from bayeslogit.posterior.chunks import (
     Chunk as Chunk,
 )
 from bayeslogit.posterior.chunks import (
+    block_all,
     block_cubes,
     block_expectation,
     block_likelihoods,
@@ -79,11 +80,14 @@ class Cubic:
         ``sum_i c_i var(x_i' d) x_i``: three times it is what the Hermite form lacks to the sum of cubes.
     around : tuple of two arrays
         Mean and root of the Normal.
+    along : array, shape (p,), optional
+        Its cubes along the user's columns, each an sd long, where they are known already.
     """
 
     coefficients: tuple[Array, ...]
     linear: Array
     around: tuple[Array, Array]
+    along: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class Ground:
 
     @cached_property
     def n_rows(self) -> int:
-        if self._elsewhere:
+        if self.elsewhere:
             return self.target.design.n_rows
         return sum(chunk.offset.size for chunk in self.chunks())
 
@@ -171,7 +175,7 @@ class Ground:
         return min(max(-(-self.target.design.source.n_rows // 4), _LEAST_ROWS), _MOST_ROWS)
 
     @property
-    def _elsewhere(self) -> bool:
+    def elsewhere(self) -> bool:
         """Whether the rows are not in memory, and too many to be brought there: every sum is a pass of its own."""
         return isinstance(self.target.design.source, Spread) and not self._small
 
@@ -215,10 +219,10 @@ class Ground:
             raise FitError("The variational rung does not know Jeffreys' prior: use 'laplace', 'importance' or 'nuts'.")
         value, score = 0.0, np.zeros(self.size)
         information = np.zeros((self.size, self.size))
-        if self._elsewhere:
+        if self.elsewhere:
             whole = self._rows.reduce(block_expectation, self._size_of_chunk, mean, root)
             value, score, information = whole.log_density, whole.score, whole.information
-        for chunk in () if self._elsewhere else self.chunks():
+        for chunk in () if self.elsewhere else self.chunks():
             own = expectation(chunk, mean, root)
             value += own[0]
             score += own[1]
@@ -241,12 +245,20 @@ class Ground:
         result[1] += self._prior(mean - away.T)
         return result[:2], result[2]
 
+    def all_at_once(self, mean: Array, root: Array, away: Array) -> tuple[Array, Array, Array]:
+        """`pair_log_densities` and the linear part of the cubic form, shape (k,), in one pass over rows elsewhere."""
+        found = self._rows.reduce(block_all, self._size_of_chunk, mean, root, away)
+        result = found[: 3 * away.shape[1]].reshape(3, -1)
+        result[0] += self._prior(mean + away.T)
+        result[1] += self._prior(mean - away.T)
+        return result[:2], result[2], found[3 * away.shape[1] :]
+
     def cubic(self, mean: Array, root: Array) -> Cubic:
         """The cubic form of the likelihood under ``Normal(mean, root root')``: one pass."""
         parts, linear = [], np.zeros(self.size)
-        if self._elsewhere:
+        if self.elsewhere:
             linear = self._rows.reduce(block_linear, self._size_of_chunk, mean, root)
-        for chunk in () if self._elsewhere else self.chunks():
+        for chunk in () if self.elsewhere else self.chunks():
             own, pull = skewness(chunk, mean, root)
             parts.append(own)
             linear += pull
@@ -254,7 +266,7 @@ class Ground:
 
     def cubes(self, cubic: Cubic, directions: Array) -> Array:
         """``sum_i c_i (x_i' a)^3`` of each direction a, shape (k, m) to (m,)."""
-        if self._elsewhere:
+        if self.elsewhere:
             return self._rows.reduce(block_cubes, self._size_of_chunk, cubic.around, directions)
         result = np.zeros(directions.shape[1])
         for chunk, c in zip(self.chunks(), cubic.coefficients, strict=True):
@@ -267,7 +279,7 @@ class Ground:
     def _likelihoods(self, mean: Array, away: Array, form: Cubic | None) -> Array:
         """At ``mean + away`` alone, or with ``mean - away`` and the cubes."""
         count, kinds = away.shape[1], 1 if form is None else 3
-        if self._elsewhere:
+        if self.elsewhere:
             around = None if form is None else form.around
             return self._rows.reduce(block_likelihoods, self._size_of_chunk, mean, away, around)
 

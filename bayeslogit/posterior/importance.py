@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,9 @@ from bayeslogit.posterior.pair_estimator import PairEstimator
 from bayeslogit.posterior.pairs import WIDE_DEFENCES, Pairs, Proposal
 from bayeslogit.posterior.psis import smooth
 from bayeslogit.posterior.quadrature import affordable, sample_quadrature
-from bayeslogit.posterior.rung import Checks, Moments, Rung
-from bayeslogit.posterior.unseen import other_modes, tails
+from bayeslogit.posterior.rung import Checks, Level, Moments, Rung
+from bayeslogit.posterior.sweep import sweep
+from bayeslogit.posterior.unseen import beyond, other_modes, tails
 from bayeslogit.posterior.variational import Gaussian, near_gaussian
 from bayeslogit.target import LogPosterior
 
@@ -73,7 +74,13 @@ class _Attempt:
 
 
 def sample_importance(
-    target: LogPosterior, mode: Mode, draws: int = 4000, rng: Rng = 0, *, max_pairs: int | None = None
+    target: LogPosterior,
+    mode: Mode,
+    draws: int = 4000,
+    rng: Rng = 0,
+    *,
+    max_pairs: int | None = None,
+    quantiles: bool = True,
 ) -> Rung:
     """The posterior by importance sampling in symmetric pairs around the nearest Gaussian.
 
@@ -87,6 +94,8 @@ def sample_importance(
     rng : int or Generator
     max_pairs : int, optional
         Most pairs around one Gaussian; by default as many as take some seconds.
+    quantiles : bool
+        Whether those of the coefficients are checked too; whoever wants the evidence alone can do without.
 
     Returns
     -------
@@ -102,13 +111,17 @@ def sample_importance(
     began = time.perf_counter()
     rng = np.random.default_rng(rng)
     ground = Ground.of(target)
+    evidence = not target.prior.whole
+    if ground.elsewhere and max_pairs is None:
+        found = _in_one_sweep(ground, mode, draws, rng, quantiles)
+        if found is not None:
+            return replace(found, seconds=time.perf_counter() - began)
     first = near_gaussian(ground, mode, tol=_NEAR)
     gaussian, elbo, passes = first.gaussian, first.elbo, first.steps
-    evidence = not target.prior.whole
     budget = _budget(ground) if max_pairs is None else max(max_pairs, 10)
     best, pairs, proposal = None, 0, Proposal.around(ground, gaussian)
     for refit in range(_REFITS + 1):
-        attempt = _attempt(ground, proposal, budget, rng, evidence)
+        attempt = _attempt(ground, proposal, budget, rng, evidence, quantiles)
         pairs += attempt.weights.count
         if best is None or _rank(attempt) < _rank(best):
             best = attempt
@@ -123,8 +136,34 @@ def sample_importance(
     raw = plain if evidence else _raw_evidence(estimator)
     far, reservations = tails(ground, estimator.proposal.gaussian, estimator.pairs, raw)
     doubts = best.weights.doubts() + far + other_modes(ground, mode, estimator.proposal.gaussian, raw)
-    moments, checks = best.moments, best.checks
-    level, reasons = verdict(checks, plain, best.log_evidence_se, doubts, reservations)
+    level, reasons = verdict(best.checks, plain, best.log_evidence_se, doubts, reservations)
+    rung = _rung(ground, best, draws, rng, evidence, level, tuple(reasons))
+    seconds = time.perf_counter() - began
+    return replace(rung, n_evaluations=2 * pairs + passes, elbo=elbo if evidence else math.nan, seconds=seconds)
+
+
+def _in_one_sweep(ground: Ground, mode: Mode, draws: int, rng: np.random.Generator, quantiles: bool) -> Rung | None:
+    """A certificate from one pass over rows that are outside of memory, if that is to be had."""
+    swept = sweep(ground, mode, rng)
+    if swept is None:
+        return None
+    best = _judge(ground, swept.proposal, [swept.pairs], int(rng.integers(1 << 31)), True, quantiles)
+    doubts, reservations = beyond(swept.rays, swept.along, swept.proposal.gaussian, best.log_evidence)
+    doubts = best.weights.doubts() + doubts
+    level, reasons = verdict(best.checks, best.log_evidence, best.log_evidence_se, doubts, reservations)
+    return _rung(ground, best, draws, rng, True, level, tuple(reasons)) if level == "certified" else None
+
+
+def _rung(
+    ground: Ground,
+    best: _Attempt,
+    draws: int,
+    rng: np.random.Generator,
+    evidence: bool,
+    level: Level,
+    reasons: tuple[str, ...],
+) -> Rung:
+    moments, estimator = best.moments, best.estimator
     return Rung(
         method="importance",
         columns=ground.columns,
@@ -133,17 +172,17 @@ def sample_importance(
         mean_mcse=moments.mean_mcse,
         sd_mcse=moments.sd_mcse,
         values=estimator.resample(draws, rng),
-        checks=checks,
+        checks=best.checks,
         khat=best.weights.khat,
         ess=best.weights.ess,
-        log_evidence=plain,
+        log_evidence=best.log_evidence,
         log_evidence_se=best.log_evidence_se,
         n_pairs=best.weights.count,
-        n_evaluations=2 * pairs + passes,
-        elbo=elbo if evidence else math.nan,
-        seconds=time.perf_counter() - began,
+        n_evaluations=2 * best.weights.count,
+        elbo=math.nan,
+        seconds=0.0,
         level=level,
-        reasons=(best.weights.praise(),) if level == "certified" else tuple(reasons),
+        reasons=(best.weights.praise(),) if level == "certified" else reasons,
         notes=() if evidence else ("No log evidence: the prior of the whole model is not normalised.",),
         estimator=estimator,
     )
@@ -181,14 +220,16 @@ def _budget(ground: Ground) -> int:
     return int(max(min(_WORK / each, _HELD / ground.size, _MOST_PAIRS), 2 * _FIRST_PAIRS))
 
 
-def _attempt(ground: Ground, proposal: Proposal, budget: int, rng: np.random.Generator, evidence: bool) -> _Attempt:
+def _attempt(
+    ground: Ground, proposal: Proposal, budget: int, rng: np.random.Generator, evidence: bool, quantiles: bool
+) -> _Attempt:
     """Pairs around one Gaussian, as many as the bounds ask for and the budget allows."""
     parts: list[Pairs] = []
     wanted = min(_FIRST_PAIRS, budget)
     while True:
         drawn = sum(part.count for part in parts)
         parts.append(Pairs.drawn(ground, proposal, wanted - drawn, rng))
-        found = _judge(ground, proposal, parts, int(rng.integers(1 << 31)), evidence)
+        found = _judge(ground, proposal, parts, int(rng.integers(1 << 31)), evidence, quantiles)
         count = found.weights.count
         if (found.worst <= _AIM and not found.weights.doubts()) or count >= budget:
             return found
@@ -202,7 +243,9 @@ def _attempt(ground: Ground, proposal: Proposal, budget: int, rng: np.random.Gen
         wanted = min(int(min(max(needed, 1.3 * count), 5.0 * count)), budget)
 
 
-def _judge(ground: Ground, proposal: Proposal, parts: Sequence[Pairs], seed: int, evidence: bool) -> _Attempt:
+def _judge(
+    ground: Ground, proposal: Proposal, parts: Sequence[Pairs], seed: int, evidence: bool, quantiles: bool
+) -> _Attempt:
     pairs = Pairs.joined(parts)
     log_weights = pairs.log_weights
     if not np.any(log_weights > -np.inf):
@@ -210,7 +253,7 @@ def _judge(ground: Ground, proposal: Proposal, parts: Sequence[Pairs], seed: int
     smoothed = smooth(log_weights)
     used = smoothed.log_weights if smoothed.khat > _SMOOTH_FROM else log_weights
     estimator = PairEstimator(ground, proposal, pairs, used, seed)
-    moments, checks = checks_of(ground.columns, estimator)
+    moments, checks = checks_of(ground.columns, estimator, quantiles=quantiles)
     value, error = estimator.log_evidence()
     if not evidence:
         value, error = math.nan, math.nan

@@ -197,10 +197,14 @@ class PairEstimator(Estimator):
     def _skew_groups(self, rows: Array | None) -> Iterator[list[tuple[_Columns, Array, slice]]]:
         """Each with the skewness of its functions under the Gaussian, and its place among all."""
         lower, gaussian = 0, self.proposal.gaussian
+        known = self.proposal.cubic.along if rows is None else None
         for group in self._groups(rows):
             units = np.concatenate([column.core for column in group]) @ gaussian.root
             units /= np.maximum(np.concatenate([column.sd for column in group]), 1e-300)[:, None]
-            skewness = self.ground.cubes(self.proposal.cubic, gaussian.root @ units.T)
+            if known is None:
+                skewness = self.ground.cubes(self.proposal.cubic, gaussian.root @ units.T)
+            else:
+                skewness = known[lower : lower + units.shape[0]]
             placed = []
             for column in group:
                 here = slice(lower, lower + column.sd.size)

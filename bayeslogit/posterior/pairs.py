@@ -54,8 +54,12 @@ class Proposal:
 
     @classmethod
     def around(cls, ground: Ground, gaussian: Gaussian, defences: tuple[Defence, ...] | None = None) -> Proposal:
+        return cls.of(gaussian, ground.cubic(gaussian.mean, gaussian.root), defences)
+
+    @classmethod
+    def of(cls, gaussian: Gaussian, cubic: Cubic, defences: tuple[Defence, ...] | None = None) -> Proposal:
         usual = next(parts for most, parts in _USUAL if gaussian.mean.size <= most)
-        return cls(gaussian, usual if defences is None else defences, ground.cubic(gaussian.mean, gaussian.root))
+        return cls(gaussian, usual if defences is None else defences, cubic)
 
     def draw(self, count: int, rng: np.random.Generator) -> Array:
         """Whitened deviations, shape (k, count); shares are met as exactly as whole numbers can."""
@@ -106,7 +110,10 @@ class Pairs:
     def drawn(cls, ground: Ground, proposal: Proposal, count: int, rng: np.random.Generator) -> Pairs:
         z = proposal.draw(count, rng)
         gaussian = proposal.gaussian
-        log_target, cubes = ground.pair_log_densities(gaussian.mean, gaussian.root @ z, proposal.cubic)
+        return cls.of(proposal, z, *ground.pair_log_densities(gaussian.mean, gaussian.root @ z, proposal.cubic))
+
+    @classmethod
+    def of(cls, proposal: Proposal, z: Array, log_target: Array, cubes: Array) -> Pairs:
         # A posterior that is NaN or +inf somewhere says nothing there.
         log_target = np.where(log_target < np.inf, log_target, -np.inf)
         return cls(z, log_target, *proposal.log_densities(z), cubes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,29 +39,49 @@ _LEAST_MASS = 1e-4
 _MODE_COLUMNS = 12
 
 
+class Rays(NamedTuple):
+    """Whitened points along rays: where the sample ends on each, the radii, and the points, shape (k, rays x radii)."""
+
+    ends: Array
+    radii: Array
+    away: Array
+
+    @classmethod
+    def along(cls, ground: Ground, functions: Array, z: Array, more: Array | None = None) -> Rays:
+        """Of the first coefficients, whitened functions of shape (p, k), and along more directions, shape (m, k)."""
+        rays = functions[: _MOST_CONCAVE if ground.target.concave else _MOST_RAYS]
+        rays = rays if more is None else np.concatenate([rays, more])
+        lengths = np.sqrt(np.square(rays).sum(axis=1))
+        rays = rays[lengths > 0.0] / lengths[lengths > 0.0, None]
+        reach = np.sort(np.abs(rays @ z), axis=1)
+        ends = np.clip(reach[:, -min(_BEYOND, z.shape[1])], _SEEN, 2.0 * _SEEN)
+        radii = ends[:, None] * _OUTWARDS
+        away = (rays[:, :, None] * radii[:, None]).transpose(1, 0, 2).reshape(z.shape[0], -1)
+        return cls(ends, radii, away)
+
+
 def tails(ground: Ground, gaussian: Gaussian, pairs: Pairs, log_evidence: float) -> tuple[list[str], list[str]]:
-    """Doubts about tails along the coefficients and the heaviest pairs, and reservations about moments only; in words.
+    """Doubts about tails along the coefficients and the heaviest pairs, and reservations about moments; in words."""
+    count = _MOST_CONCAVE if ground.target.concave else _MOST_RAYS
+    functions = ground.column(slice(0, count)).core @ gaussian.root
+    heaviest = np.argsort(pairs.log_weights)[-_HEAVIEST_PAIRS:]
+    rays = Rays.along(ground, functions, pairs.z, pairs.z[:, heaviest].T)
+    thetas = (gaussian.root @ rays.away).T
+    both = ground.log_densities(np.concatenate([gaussian.mean + thetas, gaussian.mean - thetas])).reshape(2, -1)
+    return beyond(rays, both, gaussian, log_evidence)
+
+
+def beyond(rays: Rays, both: Array, gaussian: Gaussian, log_evidence: float) -> tuple[list[str], list[str]]:
+    """What the log posterior on both sides of the centre, shape (2, points), says of tails along the rays; see `tails`.
 
     The mass beyond the points along a ray is that of the line through the centre times the cross-section which the
     Gaussian has there: right in order of magnitude.
     """
-    k = gaussian.mean.size
-    count = _MOST_CONCAVE if ground.target.concave else _MOST_RAYS
-    functions = ground.column(slice(0, count)).core @ gaussian.root
-    heaviest = np.argsort(pairs.log_weights)[-_HEAVIEST_PAIRS:]
-    rays = np.concatenate([functions, pairs.z[:, heaviest].T])
-    lengths = np.sqrt(np.square(rays).sum(axis=1))
-    rays = rays[lengths > 0.0] / lengths[lengths > 0.0, None]
-    reach = np.sort(np.abs(rays @ pairs.z), axis=1)
-    ends = np.clip(reach[:, -min(_BEYOND, pairs.count)], _SEEN, 2.0 * _SEEN)
-    radii = ends[:, None] * _OUTWARDS
-    away = (rays[:, :, None] * radii[:, None]).transpose(1, 0, 2).reshape(k, -1)
-    thetas = (gaussian.root @ away).T
-    both = np.stack([ground.log_densities(gaussian.mean + thetas), ground.log_densities(gaussian.mean - thetas)])
+    k, radii = gaussian.mean.size, rays.radii
     # Density along the line, in sds: under the Gaussian itself this is the standard normal's.
     cross = log_evidence - gaussian.log_determinant - 0.5 * (k - 1) * _LOG_2PI
     with np.errstate(over="ignore"):
-        density = np.exp(np.minimum(both - cross, 700.0)).reshape(2, rays.shape[0], -1)
+        density = np.exp(np.minimum(both - cross, 700.0)).reshape(2, radii.shape[0], -1)
     step = math.log(_OUTWARDS[1])
     mass, mean, square = ((density * radii ** (power + 1)).sum(axis=2) * step for power in (0, 1, 2))
     worst = np.unravel_index(
@@ -69,7 +90,7 @@ def tails(ground: Ground, gaussian: Gaussian, pairs: Pairs, log_evidence: float)
     if mass[worst] <= _MASS and mean[worst] <= _MEAN and square[worst] <= _SQUARE:
         return [], []
     held = f"{mass[worst]:.1g} of its mass, {mean[worst]:.1g} sd of a mean and {square[worst]:.1g} of a variance"
-    found = [f"beyond {ends[worst[1]]:.0f} sd, where hardly a point falls, the posterior still holds about {held}"]
+    found = [f"beyond {rays.ends[worst[1]]:.0f} sd, where hardly a point falls, the posterior still holds about {held}"]
     return (found, []) if mass[worst] > _MASS else ([], found)
 
 

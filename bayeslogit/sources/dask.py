@@ -1,23 +1,28 @@
 """Partitions of a Dask collection: a pass sends the coefficients to them and brings back one sum from each.
 
 The sums are added in the order of the partitions, so that the result is the same for any number of workers. A worker
-that dies costs the partitions that it held: they are worked on again elsewhere.
+that dies costs the partitions that it held: they are worked on again elsewhere. Coded blocks stay with the workers
+from the first pass on, if they fill no more than a share of their memory; else every pass codes them anew.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from bayeslogit.sources.drawn import Drawn, placed
 from bayeslogit.sources.memory import Block
 from bayeslogit.sources.parts import ArrayPart, TablePart
-from bayeslogit.sources.spread import Coder, Spread, sum_of_part, sum_of_sums
+from bayeslogit.sources.spread import Coder, Spread, sum_of_blocks, sum_of_part, sum_of_sums
+from bayeslogit.waiting import Passes
 
 # How often a partition is tried again before its error is the answer.
 _RETRIES = 3
+# Bytes of a coded row beside its columns, and the share of the workers' memory that coded rows may fill.
+_BESIDE, _SHARE = 40, 0.25
 
 
 def is_dask(data: Any) -> bool:
@@ -31,6 +36,7 @@ class DaskParts:
 
     lazy: tuple[Any, ...] = field(repr=False)
     names: tuple[str, ...]
+    coded: bool = False
 
     @classmethod
     def of_frame(cls, frame: Any, columns: tuple[str, ...]) -> DaskParts:
@@ -58,7 +64,7 @@ class DaskParts:
 
         engine: Any = dask
         tasks = [
-            engine.delayed(partial(_on_part, name=name, task=task, args=args), pure=False)(lazy)
+            engine.delayed(partial(_on_part, name=None if self.coded else name, task=task, args=args), pure=False)(lazy)
             for lazy, name in zip(self.lazy, self.names, strict=True)
         ]
         client = _client()
@@ -72,10 +78,43 @@ class DaskParts:
         finally:
             client.cancel([future for future in futures if not future.done()])
 
+    def kept_coded(self, *args: Any) -> DaskParts:
+        """The same partitions coded, where they are: lists of blocks, which stay there."""
+        import dask
+
+        engine: Any = dask
+        tasks = [
+            engine.delayed(partial(_on_part, name=name, task=_blocks, args=args), pure=False)(lazy)
+            for lazy, name in zip(self.lazy, self.names, strict=True)
+        ]
+        return self._persisted(tasks)
+
+    def kept_placed(self, begins: Mapping[str, int]) -> DaskParts:
+        """Coded partitions whose blocks know where they begin."""
+        import dask
+
+        engine: Any = dask
+        tasks = [
+            engine.delayed(partial(_placed, begin=begins[name]), pure=False)(lazy)
+            for lazy, name in zip(self.lazy, self.names, strict=True)
+        ]
+        return self._persisted(tasks)
+
+    def _persisted(self, tasks: list[Any]) -> DaskParts:
+        import dask
+
+        engine: Any = dask
+        client = _client()
+        if client is None:
+            kept = engine.persist(*tasks, optimize_graph=False)
+        else:
+            kept = client.persist(tasks, optimize_graph=False, retries=_RETRIES)
+        return DaskParts(tuple(kept), self.names, coded=True)
+
     def only(self, names: tuple[str, ...]) -> DaskParts:
         """Some of them."""
         picked = [k for k, name in enumerate(self.names) if name in names]
-        return DaskParts(tuple(self.lazy[k] for k in picked), tuple(self.names[k] for k in picked))
+        return DaskParts(tuple(self.lazy[k] for k in picked), tuple(self.names[k] for k in picked), self.coded)
 
 
 def _as_lazy(values: Any, rows: tuple[int, ...]) -> Any:
@@ -91,12 +130,24 @@ def _client() -> Any:
     if distributed is None:
         return None
     try:
-        return distributed.get_client()
+        client = distributed.get_client()
     except ValueError:
         return None
+    return client if client.status == "running" else None  # one that is closing would never answer
 
 
-def _on_part(value: Any, name: str, task: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+def _memory_of_workers() -> float:
+    """Bytes that the workers of the caller's client may fill; 0 where there is none."""
+    client = _client()
+    if client is None:
+        return 0.0
+    return float(sum(each.get("memory_limit") or 0 for each in client.scheduler_info(n_workers=-1)["workers"].values()))
+
+
+def _on_part(value: Any, name: str | None, task: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """``task(part, *args)``; a part without a name is coded already."""
+    if name is None:
+        return task(value, *args)
     part = ArrayPart(value, name) if isinstance(value, dict) else TablePart.of_frame(value, name)
     return task(part, *args)
 
@@ -111,17 +162,57 @@ class DaskSource(Spread):
     code: Coder = field(repr=False)
     n_rows: int
     width: int
+    drawn: Drawn | None = field(default=None, repr=False, compare=False)
+    kept: list[DaskParts] = field(default_factory=list, repr=False, compare=False)
+    passes: Passes = field(default_factory=Passes, repr=False, compare=False)
 
     def fold[T](self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
-        result: T = sum_of_sums(self.parts.each(sum_of_part, self.rows, self.columns, self.code, function, args))
+        coded = self._coded()
+        if coded is not None:
+            sums = coded.each(sum_of_blocks, function, args)
+        else:
+            sums = self.parts.each(sum_of_part, self.rows, self.columns, self.code, function, args)
+        result: T = sum_of_sums(self._shown(sums))
         return result
 
+    def _shown[T](self, sums: Iterator[T]) -> Iterator[T]:
+        with self.passes.show(len(self.parts.names), "partitions") as more:
+            for each in sums:
+                more(1)
+                yield each
+
+    def _coded(self) -> DaskParts | None:
+        """The coded blocks, kept from now on; None if they are too many."""
+        if not self.kept:
+            bytes_ = self.n_rows * (8.0 * self.width + _BESIDE)
+            if not self.fits and bytes_ > _SHARE * _memory_of_workers():
+                return None
+            self.kept[:] = [self.parts.kept_coded(self.rows, self.columns, self.code)]
+        return self.kept[0]
+
     def in_turn(self) -> Iterator[Block]:
+        coded = self._coded()
+        if coded is not None:
+            for name in coded.names:
+                yield from _with_rows(coded.only((name,)).each(list))
+            return
         for name in self.parts.names:
-            for blocks in self.parts.only((name,)).each(_blocks, self.rows, self.columns, self.code):
-                yield from blocks
+            yield from _with_rows(self.parts.only((name,)).each(_blocks, self.rows, self.columns, self.code))
+
+    def placed(self, code: Coder, begins: Mapping[str, int], drawn: Drawn) -> DaskSource:
+        """The same source, told where its parts begin among all rows, and the rows that were drawn."""
+        kept = [each.kept_placed(begins) for each in self.kept]
+        return replace(self, code=code, drawn=drawn, kept=kept)
 
 
 def _blocks(part: Any, rows: int, columns: tuple[str, ...], code: Coder) -> list[Block]:
-    coded = [code(chunk) for chunk in part.chunks(rows, columns)]
-    return [block for block in coded if block.y.size]
+    return [code(chunk) for chunk in part.chunks(rows, columns)]
+
+
+def _with_rows(lists: Iterator[list[Block]]) -> Iterator[Block]:
+    return (block for blocks in lists for block in blocks if block.y.size)
+
+
+def _placed(blocks: list[Block], begin: int) -> list[Block]:
+    """The blocks of a part that begins at this row."""
+    return [block for _, block in placed([(0, block) for block in blocks], begin)]

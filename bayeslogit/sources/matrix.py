@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -90,10 +90,22 @@ class DenseRows:
         return out
 
     @property
-    def _matrix(self) -> tuple[NDArray[Any], Array | None]:
-        if not self.compiled:
-            return self.X, self.center
-        return np.ascontiguousarray(self.X), np.zeros(self.X.shape[1]) if self.center is None else self.center
+    def _by_columns(self) -> bool:
+        return self.compiled and self.X.flags.f_contiguous and not self.X.flags.c_contiguous
+
+    def _kernel(self, name: str) -> Callable[..., Any]:
+        return kernel(f"{name}_columns" if self._by_columns else name, self.compiled)
+
+    def _pass(self, name: str) -> Callable[..., Any]:
+        """The pass of that name over these rows; compiled, it reads them in the order in which they are stored."""
+        center = np.zeros(self.X.shape[1]) if self.compiled and self.center is None else self.center
+        return partial(self._kernel(name), self._stored, center)
+
+    @property
+    def _stored(self) -> NDArray[Any]:
+        if self._by_columns:
+            return self.X.T
+        return np.ascontiguousarray(self.X) if self.compiled else self.X
 
     def _split(self, beta: Array) -> tuple[Array, float]:
         """Slopes and intercept."""
@@ -103,31 +115,29 @@ class DenseRows:
         return np.concatenate([[first], slopes]) if self.intercept else slopes
 
     def predict(self, beta: Array) -> Array:
-        result: Array = kernel("predict", self.compiled)(*self._matrix, *self._split(beta))
+        result: Array = self._pass("predict")(*self._split(beta))
         return result
 
     def score(self, residual: Array) -> Array:
-        return self._joined(residual.sum(), kernel("score", self.compiled)(*self._matrix, residual))
+        return self._joined(residual.sum(), self._pass("score")(residual))
 
     def information(self, weight: Array) -> Array:
-        upper: Array = kernel("information", self.compiled)(*self._matrix, weight, int(self.intercept))
+        upper: Array = self._pass("information")(weight, int(self.intercept))
         return _symmetric(upper) if self.compiled else upper
 
     def slope(self, beta: Array, outcome: Outcome) -> tuple[float, Array]:
         """Log likelihood and score, reading each row once; ``outcome`` is successes, failures, offset."""
-        value, first, slopes = kernel("slope", self.compiled)(*self._matrix, *self._split(beta), *outcome)
+        value, first, slopes = self._pass("slope")(*self._split(beta), *outcome)
         return value, self._joined(first, slopes)
 
     def expand(self, beta: Array, outcome: Outcome) -> tuple[float, Array, Array]:
         """Log likelihood, score and information, reading each row once."""
-        value, first, slopes, upper = kernel("expand", self.compiled)(
-            *self._matrix, *self._split(beta), *outcome, int(self.intercept)
-        )
+        value, first, slopes, upper = self._pass("expand")(*self._split(beta), *outcome, int(self.intercept))
         return value, self._joined(first, slopes), _symmetric(upper) if self.compiled else upper
 
     def moments(self, count: Array) -> tuple[Array, Array, Array, Array]:
         """Weighted mean, weighted sum of squares about it, minimum and maximum of each slope column."""
-        result: tuple[Array, Array, Array, Array] = kernel("moments", self.compiled)(self._matrix[0], count)
+        result: tuple[Array, Array, Array, Array] = self._kernel("moments")(self._stored, count)
         return result
 
 

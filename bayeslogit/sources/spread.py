@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.errors import DataError
+from bayeslogit.sources.drawn import Drawn
+from bayeslogit.sources.drawn import coins as coins
 from bayeslogit.sources.memory import COMPILED_FROM, Block
 from bayeslogit.sources.parts import Chunk, Part
 
@@ -22,8 +24,6 @@ MOST_HELD = 1 << 26
 # Numbers of one block: a few of them are in memory at any time (16 MB each), whatever the number of rows.
 _BLOCK_NUMBERS = 1 << 21
 _MOST_ROWS, _LEAST_ROWS = 1 << 16, 1 << 10
-
-_SEED = 20_071
 
 Array = NDArray[np.float64]
 Coder = Callable[[Chunk], Block]
@@ -35,10 +35,14 @@ def block_rows(columns: int) -> int:
 
 
 class Spread(ABC):
-    """A source whose blocks are worked on where they are."""
+    """A source whose blocks are worked on where they are.
+
+    ``drawn`` are rows that were drawn from it in the first pass, if any were.
+    """
 
     n_rows: int
     width: int
+    drawn: Drawn | None
 
     @property
     def stored(self) -> int:
@@ -48,6 +52,11 @@ class Spread(ABC):
     @property
     def compiled(self) -> bool:
         return self.stored >= COMPILED_FROM
+
+    @property
+    def fits(self) -> bool:
+        """Whether all rows may be in memory at once."""
+        return self.stored <= MOST_HELD
 
     @abstractmethod
     def fold[T](self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
@@ -65,13 +74,22 @@ class Spread(ABC):
         DataError
             If all of them are more than should be in memory at once.
         """
-        if self.stored > MOST_HELD:
+        self.check_held(self.width)
+        yield from self.in_turn()
+
+    def check_held(self, numbers: int) -> None:
+        """Refuse to hold so many numbers of every row, if they are too many."""
+        if self.n_rows * numbers > MOST_HELD:
             raise DataError(
-                f"This needs all rows in memory at once: {self.n_rows:,} rows of {self.width} columns are "
-                f"{8e-9 * self.stored:.1f} GB, and streamed data bring at most {8e-9 * MOST_HELD:.1f} GB. "
+                f"This needs all rows in memory at once: {self.n_rows:,} rows of {numbers} columns are "
+                f"{8e-9 * self.n_rows * numbers:.1f} GB, and streamed data bring at most {8e-9 * MOST_HELD:.1f} GB. "
                 "Give new= rows (a sample of the data), or read a sample of the rows into a data frame."
             )
-        yield from self.in_turn()
+
+    def in_passing(self, numbers: int) -> Iterator[Block]:
+        """The blocks, of which the caller holds so many numbers of a row, and not the rows."""
+        self.check_held(numbers)
+        return self.in_turn()
 
 
 @dataclass(frozen=True)
@@ -90,6 +108,13 @@ class Changed(Spread):
     def width(self) -> int:  # type: ignore[override]
         return self.inner.width
 
+    @property
+    def drawn(self) -> Drawn | None:  # type: ignore[override]
+        found = self.inner.drawn
+        if found is None:
+            return None
+        return Drawn(tuple(self.change(block, *self.given) for block in found.blocks), found.members)
+
     def fold[T](self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
         result: T = self.inner.fold(_after, (self.change, self.given, function, args))
         return result
@@ -104,29 +129,25 @@ def _after[T](
     return function(change(block, *given), *args)
 
 
-def coins(block: Block) -> Array:
-    """A number in [0, 1) for each row, by its position alone (the finaliser of SplitMix64; Steele et al. 2014)."""
-    z = (np.uint64(block.start + _SEED) + np.arange(block.y.size, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray((z ^ (z >> np.uint64(31))) >> np.uint64(11), dtype=np.float64) * 2.0**-53
-
-
 def sum_of_part(
     part: Part, rows: int, columns: tuple[str, ...], code: Coder, function: Callable[..., Any], args: tuple[Any, ...]
 ) -> Any:
     """The sum over one part, left to right; None if it has no rows that count."""
+    return sum_of_blocks((code(chunk) for chunk in part.chunks(rows, columns)), function, args)
+
+
+def sum_of_blocks(blocks: Iterable[Block], function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """The sum over the blocks of one part, left to right; None if it has no rows that count."""
     total = None
-    for chunk in part.chunks(rows, columns):
-        own = work(chunk, code, function, args)
+    for block in blocks:
+        own = work(block, function, args)
         if own is not None:
             total = own if total is None else total + own
     return total
 
 
-def work(chunk: Chunk, code: Coder, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """One chunk's share; None if no row of it counts, unless the function wants to know."""
-    block = code(chunk)
+def work(block: Block, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """One block's share; None if no row of it counts, unless the function wants to know."""
     return function(block, *args) if block.y.size or getattr(function, "of_empty", False) else None
 
 
