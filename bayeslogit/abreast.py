@@ -47,7 +47,7 @@ def search_abreast(
     offset: Array,
     residuals: Callable[[Array, NDArray[np.intp]], Array],
     prior_scores: Callable[[Array, NDArray[np.intp]], Array],
-    solve: Callable[[Array, NDArray[np.intp]], Array],
+    solve: Callable[[Array, Array, NDArray[np.intp]], tuple[Array, Array]],
     start: Array,
     *,
     enough: float,
@@ -65,7 +65,8 @@ def search_abreast(
     prior_scores : callable
         From coordinates (k, j) and the positions: the scores of the log priors, (k, j).
     solve : callable
-        From scores (k, j) and the positions: the inverse of each search's information times its score, (k, j).
+        From coordinates (k, j), the scores there (k, j), without those of kinks, and the positions: the step of each
+        search, (k, j), and its length in posterior sds, (j,).
     start : array, shape (k, m)
     enough : float
     most : int
@@ -79,8 +80,7 @@ def search_abreast(
     steps = 0
     while open_.size:
         score = _transposed(X, residuals(eta[:, open_], open_)) + prior_scores(gammas[:, open_], open_)
-        step = solve(score, open_)
-        decrement = np.sqrt(np.maximum(np.sum(step * score, axis=0), 0.0))
+        step, decrement = solve(gammas[:, open_], score, open_)
         arrived[open_] = decrement <= enough
         shrinks = np.isfinite(decrement) & ((decrement <= SHRINKS * before[open_]) | (decrement >= 1.0))
         on = ~arrived[open_] & shrinks
@@ -92,6 +92,12 @@ def search_abreast(
         gammas[:, open_] += step
         eta[:, open_] = products(X, gammas[:, open_]) + offset[:, None]
     return Abreast(gammas, eta, arrived, steps)
+
+
+def lengths(steps: Array, scores: Array) -> Array:
+    """Of Newton's steps in posterior sds, from the scores that made them; both of shape (k, m)."""
+    result: Array = np.sqrt(np.maximum(np.sum(steps * scores, axis=0), 0.0))
+    return result
 
 
 def products(X: Array, B: Array) -> Array:

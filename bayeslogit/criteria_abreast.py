@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.abreast import search_abreast
+from bayeslogit.abreast import lengths, search_abreast
 from bayeslogit.criteria import Sites
 from bayeslogit.criteria_refits import Moved, mode_without
 from bayeslogit.criteria_rows import Field
@@ -116,10 +116,10 @@ class _Without:
         def prior_scores(gammas: Array, some: NDArray[np.intp]) -> Array:
             return np.asarray((prior.scores(whole(gammas)) + pull)[:, active].T)
 
-        def solve(scores: Array, some: NDArray[np.intp]) -> Array:
+        def solve(gammas: Array, scores: Array, some: NDArray[np.intp]) -> tuple[Array, Array]:
             along = np.sum(lever[:, some] * scores, axis=0)
-            result: Array = root @ (root.T @ scores) + lever[:, some] * (gain[some] * along)
-            return result
+            step: Array = root @ (root.T @ scores) + lever[:, some] * (gain[some] * along)
+            return step, lengths(step, scores)
 
         start = np.repeat(theta[active, None], m, axis=1)
         found = search_abreast(

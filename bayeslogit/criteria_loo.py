@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from bayeslogit.criteria import FLAG, KINDS, LooResult, Sites, SiteScores
 from bayeslogit.criteria_cavity import CavityScores, cavity_scores
 from bayeslogit.criteria_draws import draws_scores
+from bayeslogit.criteria_gaussians import gaussians_without
 from bayeslogit.criteria_modes import mode_scores
 from bayeslogit.criteria_rows import Field
-from bayeslogit.criteria_without import posterior_without
+from bayeslogit.criteria_without import TOL, posterior_without
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.mode import Mode
@@ -21,6 +22,7 @@ from bayeslogit.posterior.importance import sample_importance
 from bayeslogit.posterior.variational import Gaussian
 from bayeslogit.propriety import existence
 from bayeslogit.resolved import ResolvedPrior
+from bayeslogit.sources.spread import Spread
 from bayeslogit.target import LogPosterior
 
 Array = NDArray[np.float64]
@@ -112,7 +114,10 @@ def leave_one_out(
 
 def _affordable(field: Field) -> int:
     """Refits that a few seconds allow: about eight passes each, and the cubic terms."""
-    n, k = field.rows.source.n_rows, field.theta.size
+    source, k = field.rows.source, field.theta.size
+    if isinstance(source, Spread) and not source.fits:
+        return 0  # each would be many passes over rows that are not in memory
+    n = source.n_rows
     return max(_LEAST_REFITS, int(_MOST_PRODUCTS / (40.0 * n * k * k + 4.0 * min(float(n) * n * k, float(n) * k**3))))
 
 
@@ -122,11 +127,12 @@ def _posterior(
     found = cavity_scores(field, sites, mode, quick=most == 0, near=near)
     scores, flags = found.scores.copy(), np.zeros(len(sites), dtype=FLAG)
     khat, variance, notes = np.full(len(sites), np.nan), 0.0, list(found.notes)
-    order, left, wanted = _order(sites, found)
+    order, left, wanted = _order(sites, found, most)
     picked = order[: min(wanted, most)]
     enough = min(max(_ERROR / math.sqrt(max(picked.size, 1)), _FINEST), _COARSEST)
-    for i, each in zip(picked, np.random.default_rng(rng).spawn(picked.size), strict=True):
-        predicted = posterior_without(field, sites, int(i), mode, found.gaussian, each, enough)
+    fitted = gaussians_without(field, sites, picked, found.gaussian, TOL) if picked.size else ()
+    for i, each, near in zip(picked, np.random.default_rng(rng).spawn(picked.size), fitted, strict=True):
+        predicted = posterior_without(field, sites, int(i), mode, found.gaussian, each, enough, near)
         flags[i] = predicted.flag
         if math.isnan(predicted.score):
             continue
@@ -143,11 +149,18 @@ def _posterior(
     return scored, found.gaussian
 
 
-def _order(sites: Sites, found: CavityScores) -> tuple[NDArray[np.intp], Array, int]:
-    """Sites by the error to expect of them, what is expected from each on, and how many have to be fitted again."""
+def _order(sites: Sites, found: CavityScores, most: int) -> tuple[NDArray[np.intp], Array, int]:
+    """Sites by the error to expect of them, what is expected from each on, and how many have to be fitted again.
+
+    Of very few sites all, if they may be: what is expected rests on sets of more rows. Beside wide priors (an sd of 3
+    or 5 on a column of sd 1) the cavities of 7 to 14 rows erred by up to 0.15 nats in all where 0.025 was expected.
+    """
     error = sites.copies * found.doubt
-    if float(error.sum()) <= _LEFT and not found.suspect.any():
+    few = len(sites) <= min(_LEAST_REFITS, most)
+    if float(error.sum()) <= _LEFT and not found.suspect.any() and not few:
         return np.zeros(0, dtype=np.intp), np.zeros(0), 0
     order = np.argsort(-np.where(found.suspect, np.inf, found.doubt), kind="stable")
     left = np.cumsum(error[order][::-1])[::-1]
+    if few:
+        return order, left, len(sites)
     return order, left, max(int(np.count_nonzero(left > _LEFT)), int(np.count_nonzero(found.suspect)))

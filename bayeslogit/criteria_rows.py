@@ -23,6 +23,7 @@ from bayeslogit.posterior.ground import Ground
 from bayeslogit.prior_target import PriorTarget
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 from bayeslogit.sources.memory import Block
+from bayeslogit.sources.spread import Spread
 from bayeslogit.steps import Factor, cholesky_factor
 from bayeslogit.target import LogPosterior
 from bayeslogit.wide import is_wide
@@ -134,12 +135,16 @@ class Field:
 
     def counts(self) -> Array:
         """Weighted trials of each row, without pseudo-observations of the prior; shape (n,)."""
-        count = np.concatenate([block.count for block in self.rows.source.blocks()])
+        source = self.rows.source
+        blocks = source.in_passing(1) if isinstance(source, Spread) else source.blocks()
+        count = np.concatenate([block.count for block in blocks])
         result: Array = count / (1.0 + 2.0 * self.plain.pseudo)
         return result
 
     def white(self, half: Array) -> Array:
         """Rows times ``half``, shape (n, r): one pass."""
+        if isinstance(self.rows.source, Spread):
+            self.rows.source.check_held(half.shape[1])
         (result,) = self.rows.reduce(_white, half).arrays()
         return result
 
@@ -165,16 +170,18 @@ class Field:
 
     def some(self, picked: NDArray[np.intp]) -> Array:
         """Some rows in core coordinates, shape (m, k)."""
-        return self._picked(picked)[0]
+        return self.some_rows(picked)[0]
 
     def row(self, index: int) -> tuple[Array, float]:
         """One row in core coordinates, and its offset."""
-        X, offset = self._picked(np.array([index]))
+        X, offset = self.some_rows(np.array([index]))
         return X[0], float(offset[0])
 
-    def _picked(self, picked: NDArray[np.intp]) -> tuple[Array, Array]:
+    def some_rows(self, picked: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Some rows in core coordinates, shape (m, k), and their offsets, shape (m,)."""
         X, offset = np.empty((picked.size, self.theta.size)), np.empty(picked.size)
-        for block in self.rows.source.blocks():
+        source = self.rows.source
+        for block in source.in_passing(0) if isinstance(source, Spread) else source.blocks():
             inside = np.flatnonzero((picked >= block.start) & (picked < block.start + block.offset.size))
             if inside.size:
                 place = picked[inside] - block.start

@@ -24,8 +24,9 @@ from bayeslogit.posterior.variational import Gaussian, fit_gaussian
 
 Array = NDArray[np.float64]
 # Pairs of a first batch and at most.
-_PAIRS, _MOST_PAIRS = 500, 16000
-_TOL = 1e-3
+_PAIRS, _MOST_PAIRS = 300, 16000
+# Of the Gaussians without a site, sds.
+TOL = 1e-3
 # Skewness of the row's log-odds beyond which pairs are drawn: two terms of a series are not enough then.
 _SKEW = 0.1
 
@@ -107,27 +108,34 @@ class Predicted:
 
 
 def posterior_without(
-    field: Field, sites: Sites, i: int, mode: Mode, gaussian: Gaussian, rng: np.random.Generator, enough: float
+    field: Field,
+    sites: Sites,
+    i: int,
+    mode: Mode,
+    gaussian: Gaussian,
+    rng: np.random.Generator,
+    enough: float,
+    fitted: Gaussian | None = None,
 ) -> Predicted:
     """Predict site i from the posterior without it.
 
-    Where that is skew, by importance sampling to a Monte-Carlo error of ``enough`` nats.
+    Where that is skew, by importance sampling to a Monte-Carlo error of ``enough`` nats. ``fitted`` is the Gaussian
+    nearest to it, if it is known; else it is looked for here.
     """
+    if fitted is not None:
+        exact = _corrected(field, sites, i, fitted)
+        if exact is not None:
+            return exact
     ground = GroundWithout.without(field, sites, i, gaussian)
     if ground is None:
         return Predicted(math.nan, math.nan, math.nan, "nothing is known of it without it")
-    near = ground.near
-    try:
-        found = fit_gaussian(ground, mode, tol=_TOL)
-    except FitError:
-        found = (
-            None  # the Gaussian with the site divided out is the proposal then, and the weights say what it is worth
-        )
-    if found is not None and found.converged:
-        near = found.gaussian
-        exact = _corrected(field, sites, i, near)
+    near = ground.near if fitted is None else fitted
+    if fitted is None:
+        found = _searched(ground, mode)
+        exact = None if found is None else _corrected(field, sites, i, found)
         if exact is not None:
             return exact
+        near = near if found is None else found
     proposal = Proposal.around(ground.base, near)
     batches = [_drawn(ground, proposal, _PAIRS, rng)]
     while True:
@@ -139,6 +147,15 @@ def posterior_without(
     poor = not khat <= khat_limit(pairs.count) and mcse > 1e-4
     flag = "Pareto k too high without it" if poor else "imprecise without it" if mcse > 0.02 else ""
     return Predicted(score, mcse, khat, flag)
+
+
+def _searched(ground: GroundWithout, mode: Mode) -> Gaussian | None:
+    """The nearest Gaussian; where there is none that with the site divided out has to do, and the weights tell."""
+    try:
+        found = fit_gaussian(ground, mode, tol=TOL)
+    except FitError:
+        return None
+    return found.gaussian if found.converged else None
 
 
 def _drawn(ground: Ground, proposal: Proposal, count: int, rng: np.random.Generator) -> Pairs:

@@ -248,10 +248,12 @@ def scale_axis(
     choices: dict[str, ScaleChoice] = {}
     log_evidence = np.full(axis.scales.size, np.nan)
 
-    def folded() -> CvCurve:
-        return cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=seed)
+    def left_out() -> tuple[LooCurve, Array]:
+        effective = effective_along(design, axis.resolved, axis.base, axis.scales)
+        return loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=seed), effective
 
-    with bar() as show, aside(folded) as crossed:
+    # Two halves that take about as long.
+    with bar() as show, aside(left_out) as other:
         if not axis.resolved.whole:
             picked = np.unique(np.linspace(0, axis.scales.size - 1, min(NODES, axis.scales.size)).round().astype(int))
             sampled = Axis(design, axis.asked, axis.resolved, axis.base, axis.scales[picked], axis.automatic)
@@ -260,11 +262,9 @@ def scale_axis(
             logs = np.log(axis.scales)
             reached = (logs >= known.x[0] - 1e-12) & (logs <= known.x[-1] + 1e-12)
             log_evidence = np.where(reached, known(np.clip(logs, known.x[0], known.x[-1])), np.nan)
-        loo = loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=seed, show=show)
-        show("effective parameters", axis.scales.size, axis.scales.size)
-        effective = effective_along(design, axis.resolved, axis.base, axis.scales)
-        show("cross-validation", 0, axis.scales.size)
-        cv = crossed()
+        cv = cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=seed, show=show)
+        show("leave-one-out", 0, axis.scales.size)
+        loo, effective = other()
     choices["loo"], choices["cv"] = by_loo(axis, loo, kind), by_cv(axis, cv, "best")
     best = {name: choice.scale for name, choice in choices.items()}
     best["brier"] = float(axis.scales[int(np.argmin(cv.of("brier")))])

@@ -22,6 +22,7 @@ from bayeslogit.families import Prior
 from bayeslogit.logistic import log_likelihoods
 from bayeslogit.mode import Mode
 from bayeslogit.multiples import Base
+from bayeslogit.posterior.variational import Gaussian
 from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.scale_evidence import modes_along
 from bayeslogit.scale_folds import FoldsAbreast, serves
@@ -35,6 +36,8 @@ _MANY_ROWS = 2000
 # Spacing on the logarithm of the scale of the points between which smooth criteria of many rows are splined: within 20
 # nats of the best that is right to some thousandths of a nat.
 _APART = 0.2
+# Scales whose Gaussians tell where the next one is.
+_LEAST_PASSED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +95,13 @@ def loo_along(
     # and refits are of some sites here and of others there.
     smooth = refits == 0 and (kind == "posterior" or not LogPosterior(design, prior).kinks)
     picked = anchors(scales) if smooth else np.arange(scales.size)
+    passed: list[tuple[float, Gaussian]] = []
     for scale, own, target, mode in modes_along(units.design, prior, base, scales[picked]):
-        there = mode if mode.factor is not None else find_mode(target, start=mode.beta)
-        near = found[-1].gaussian if found else None
+        there = mode if mode.factor is not None or kind == "posterior" else find_mode(target, start=mode.beta)
+        near = foreseen(scale, passed)
         result = leave_one_out(units.design, own, there, kind=kind, refits=refits, rng=seed, near=near)
         found.append(result)
+        passed = [*passed[-2:], (scale, result.gaussian)] if result.gaussian is not None else []
         show("leave-one-out", len(found), picked.size)
         notes |= {f"Leave-one-out at scale {scale:.3g}: {note}": None for note in result.notes}
     scores = np.array([each.elpd_i[units.used] / units.copies for each in found])
@@ -130,8 +135,27 @@ def through(scales: Array, picked: NDArray[np.intp], values: Array) -> Array:
     from scipy.interpolate import CubicSpline
 
     logs = np.log(scales)
-    result: Array = CubicSpline(logs[picked], values)(logs)
+    # The spline is linear in the values: it is worked out once, not for every row.
+    shares = CubicSpline(logs[picked], np.eye(picked.size))(logs)
+    result: Array = np.tensordot(shares, values, axes=1)
     return result
+
+
+def foreseen(scale: float, passed: Sequence[tuple[float, Gaussian]]) -> Gaussian | None:
+    """Where the nearest Gaussians at the last scales point: polynomials in the logarithm of the scale through them.
+
+    Of means, of the logarithms of the precisions' diagonals, and of what they are in units of these.
+    """
+    if len(passed) < _LEAST_PASSED:
+        return passed[-1][1] if passed else None
+    logs, at = [math.log(each) for each, _ in passed], math.log(scale)
+    share = [math.prod((at - b) / (a - b) for b in logs if b != a) for a in logs]
+    precisions = [gaussian.precision for _, gaussian in passed]
+    units = [np.sqrt(np.diag(each)) for each in precisions]
+    inside = sum(w * each / np.outer(d, d) for w, each, d in zip(share, precisions, units, strict=True))
+    unit = np.exp(sum(w * np.log(d) for w, d in zip(share, units, strict=True)))
+    mean = sum(w * gaussian.mean for w, (_, gaussian) in zip(share, passed, strict=True))
+    return Gaussian.of_precision(np.asarray(mean), inside * np.outer(unit, unit)) or passed[-1][1]
 
 
 @dataclass(frozen=True, eq=False)

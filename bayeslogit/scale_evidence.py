@@ -9,7 +9,7 @@ particles, never from the Gaussian at the mode, whose error changes with the sca
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -145,7 +145,7 @@ def evidence_rung(
     """A rung whose log evidence has a known Monte-Carlo error, if that can be had in short time, and its level."""
     best: Rung | None = None
     for pairs in dict.fromkeys((first, max(first, most))):
-        rung = sample_importance(target, mode, 1, rng, max_pairs=pairs)
+        rung = sample_importance(target, mode, 1, rng, max_pairs=pairs, quantiles=False)
         if best is None or _level(rung) != "failed" or _level(best) == "failed":
             best = rung
         if _level(rung) == "certified":
@@ -172,22 +172,33 @@ def _level(rung: Rung) -> str:
 
 
 def modes_along(
-    design: Design, prior: ResolvedPrior, base: Base, scales: Array
+    design: Design, prior: ResolvedPrior, base: Base, scales: Iterable[float]
 ) -> Iterator[tuple[float, ResolvedPrior, LogPosterior, Mode]]:
     """Scale, prior, target and mode at each scale, each search starting from the mode before.
+
+    The next scale is asked for when the work at the last one is done.
 
     Raises
     ------
     FitError
         If there is no mode at some scale.
     """
-    priors = [base.multiple(prior, float(scale)) for scale in scales]
-    first = LogPosterior.of(design, priors[0])
-    targets = [first, *(replace(first, prior=each, at=first.coordinates) for each in priors[1:])]
-    for scale, own, target, mode in zip(scales, priors, targets, sequence(targets), strict=True):
+    asked: list[tuple[float, ResolvedPrior, LogPosterior]] = []
+
+    def targets() -> Iterator[LogPosterior]:
+        first: LogPosterior | None = None
+        for scale in scales:
+            own = base.multiple(prior, float(scale))
+            target = LogPosterior.of(design, own) if first is None else replace(first, prior=own, at=first.coordinates)
+            first = target if first is None else first
+            asked.append((float(scale), own, target))
+            yield target
+
+    for mode in sequence(targets()):
+        scale, own, target = asked.pop()
         if not mode.converged:
             raise FitError(f"At scale {scale:.3g} there is no mode. {mode.message}")
-        yield float(scale), own, target, mode
+        yield scale, own, target, mode
 
 
 class Sampler:
@@ -197,6 +208,9 @@ class Sampler:
         self.design, self.prior, self.base = design, prior, base
         self.seed = int(np.random.default_rng(rng).integers(1 << 62))
         self.target = LogPosterior.of(design, base.multiple(prior, 1.0))
+        # Whether some mode has had every row on its side; and whether all columns are either flat or move.
+        self.separated = False
+        self.free = bool(prior.flat.any()) and len(moving(prior)) == len([t for t in prior.terms if t.family != "flat"])
 
     def at(self, scale: float, mode: Mode | None = None, most: int = MOST, first: int = FIRST) -> Point:
         """The evidence at one scale, by so many pairs at first, and at most.
@@ -214,6 +228,7 @@ class Sampler:
         exists = existence(self.design, prior, finite_mode=True)
         if not exists.proper:
             raise FitError(f"At scale {scale:.3g} the posterior is improper. {' '.join(exists.reasons)}")
+        self.separated = self.separated or _separates(self.design, mode)
         rung, level = evidence_rung(target, mode, np.random.default_rng(self.seed), first=first, most=most)
         slope, error = slope_of(rung, [(term, None) for term in moving(prior)])
         return Point(scale, rung.log_evidence, rung.log_evidence_se, slope, error, level, rung)
@@ -225,6 +240,15 @@ class Sampler:
             show("evidence", len(points), scales.size)
             points.append(self.at(scale, mode, FIRST))
         return points
+
+
+def _separates(design: Design, mode: Mode) -> bool:
+    """Whether every success has positive log-odds at the mode, its offset apart, and every failure negative ones."""
+    for block in design.source.blocks():
+        eta = block.X.predict(mode.beta)
+        if np.any((block.successes > 0.0) & (eta <= 0.0)) or np.any((block.failures > 0.0) & (eta >= 0.0)):
+            return False
+    return True
 
 
 def curve_of(points: Sequence[Point]) -> Hermite:
@@ -251,9 +275,8 @@ def refined(sampler: Sampler, points: list[Point], *, follow: bool) -> list[Poin
         for point, lower in zip(points, _lower(points), strict=True)
     ]
     if follow:
-        for _ in range(_UP):
-            falls = points[-1].slope <= 2.0 * points[-1].slope_se and _lower(points)[-1] > SUPPORT
-            if falls or points[-1].level == "failed":
+        for step in range(_UP):
+            if points[-1].level == "failed" or _decided(sampler, points, step):
                 break
             points.append(sampler.at(points[-1].scale * _FACTOR))
         for _ in range(_DOWN):
@@ -270,6 +293,20 @@ def refined(sampler: Sampler, points: list[Point], *, follow: bool) -> list[Poin
             break
         points = sorted([*points, sampler.at(math.exp(top))], key=lambda point: point.scale)
     return points
+
+
+def _decided(sampler: Sampler, points: Sequence[Point], steps: int) -> bool:
+    """Whether wider scales would not change the choice.
+
+    Where all rows are on their sides of a plane, the evidence tends to the prior's chance of such a plane, which no
+    scale changes: once it is level and lower than its best it is not worth following. With flat columns it grows in the
+    end as a power of the scale: with ``b = c a`` for all coefficients, one factor c a flat column is left over.
+    """
+    last = points[-1]
+    if last.slope <= 2.0 * last.slope_se:
+        level = sampler.separated and last.slope >= -2.0 * last.slope_se and _best(points) < len(points) - 1
+        return level or _lower(points)[-1] > SUPPORT
+    return sampler.separated and sampler.free and steps > 0
 
 
 def usable(points: Sequence[Point]) -> list[Point]:

@@ -1,8 +1,8 @@
 """All folds of a cross-validation along an axis of scales, abreast: they share rows and differ in counts.
 
 At each scale every fold starts from where its last modes point, and goes on by chords with the information of an
-earlier scale; a fold whose chords fail is searched for alone. The modes are those of separate fits, to the tolerance of
-a fit.
+earlier scale: Newton's step, or with kinks the maximum of the quadratic less the kinks. A fold whose chords fail is
+searched for alone. The modes are those of separate fits, to the tolerance of a fit.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.abreast import Abreast, products, search_abreast, weighted
-from bayeslogit.coordinates import Coordinates
+from bayeslogit.abreast import Abreast, lengths, products, search_abreast, weighted
 from bayeslogit.criteria_folds import Fold, FoldScores
 from bayeslogit.design import Design
 from bayeslogit.errors import FitError
 from bayeslogit.families import Prior
+from bayeslogit.kernels import kernel
 from bayeslogit.logistic import expit, log_likelihoods, variance
 from bayeslogit.mode import Mode
 from bayeslogit.multiples import Base
-from bayeslogit.prior_target import PriorTarget
+from bayeslogit.prior_target import Kinks, PriorTarget
 from bayeslogit.resolved import ResolvedPrior
+from bayeslogit.separable import serves as separable
 from bayeslogit.solve import find_mode
 from bayeslogit.sources.memory import MemorySource
 from bayeslogit.steps import Factor, cholesky_factor
@@ -36,17 +37,22 @@ _ENOUGH = 1e-6
 # Numbers of the rows, and of their log-odds in all folds, up to which they are held.
 _HELD = 1 << 24
 # Steps at one scale beyond which the informations are worked out anew.
-_SLOW = 2
+_SLOW = 3
+# Sweeps of a coordinate descent, its tolerance in sds, and numbers from which on loading a compiler is worth it.
+_SWEEPS, _FINE, _WORTH_COMPILING = 500, 0.01 * _ENOUGH, 1 << 16
 
 
 def serves(design: Design, prior: ResolvedPrior) -> bool:
-    """Whether the folds of this model go abreast: smooth, log-concave, more rows than columns, rows that fit."""
+    """Whether the folds of this model go abreast: log-concave, kinks of coordinates, rows that fit and more of them."""
     source = design.source
     if not isinstance(source, MemorySource) or prior.whole or design.condensed is not design:
         return False
     target = LogPosterior(design, prior)
     n, p = source.n_rows, len(design.columns)
-    return not target.kinks and target.concave and p < n and n * p <= _HELD and 4 * n * p >= source.X.stored
+    # Coordinate descent crawls where columns are not centred, beside the kink of an intercept.
+    centred = target.coordinates.center is not None or not design.has_intercept
+    steps = separable(target) and centred if target.kinks else target.concave
+    return steps and p < n and n * p <= _HELD and 4 * n * p >= source.X.stored
 
 
 @dataclass
@@ -74,7 +80,8 @@ class FoldsAbreast:
 
     def __post_init__(self) -> None:
         design = self.design
-        self.coordinates = Coordinates(design.moments.mean if design.has_intercept else None)
+        whole = LogPosterior(design, self.priors[0])
+        self.coordinates, self.kinked = whole.coordinates, bool(whole.kinks)
         blocks = list(design.centered(self.coordinates.center).source.blocks())
         self.X: Array = np.concatenate([block.X.toarray() for block in blocks])
         self.offset: Array = np.concatenate([block.offset for block in blocks])
@@ -100,17 +107,17 @@ class FoldsAbreast:
             yield self._scores(eta)
 
     def _modes(self, scale: float) -> Array:
-        priors = [
-            PriorTarget(base.multiple(prior, scale), self.coordinates)
-            for base, prior in zip(self.bases, self.priors, strict=True)
-        ]
-        start = self._start(scale)
+        resolved = [base.multiple(prior, scale) for base, prior in zip(self.bases, self.priors, strict=True)]
+        targets = [LogPosterior(self.design, prior, self.coordinates) for prior in resolved]
+        priors = [target.prior_target for target in targets]
+        kinks = [target.kinks for target in targets] if self.kinked else []
+        start = self._start(scale, kinks)
         if self.stale:
             self._renew(start)
-        found = self._search(priors, start)
+        found = self._search(priors, kinks, start)
         if not found.arrived.all() and np.isfinite(found.eta).all():
             self._renew(found.gammas)
-            found = self._search(priors, found.gammas)
+            found = self._search(priors, kinks, found.gammas)
         for k in np.flatnonzero(~found.arrived):
             mode = self._alone(int(k), scale, start[:, k])
             found.gammas[:, k] = self.coordinates.gamma(mode.beta)
@@ -119,8 +126,11 @@ class FoldsAbreast:
         self.past = [*self.past[-2:], (math.log(scale), found.gammas)]
         return found.eta
 
-    def _start(self, scale: float) -> Array:
-        """Where the last modes point: the polynomial in the logarithm of the scale through up to three of them."""
+    def _start(self, scale: float, kinks: Sequence[Kinks]) -> Array:
+        """Where the last modes point: the polynomial in the logarithm of the scale through up to three of them.
+
+        With kinks a coefficient that was at its own stays there.
+        """
         if not self.past:
             target = LogPosterior.of(self.design, self.bases[0].multiple(self.priors[0], scale))
             mode = find_mode(target, covariance=False)
@@ -130,6 +140,9 @@ class FoldsAbreast:
         for i, (x, gammas) in enumerate(self.past):
             others = [other for j, (other, _) in enumerate(self.past) if j != i]
             result += math.prod((at - other) / (x - other) for other in others) * gammas
+        for k, own in enumerate(kinks):
+            held = (self.past[-1][1][:, k] == own.center) & (own.rate > 0.0)
+            result[held, k] = own.center[held]
         return result
 
     def _renew(self, gammas: Array) -> None:
@@ -145,11 +158,13 @@ class FoldsAbreast:
         ]
         self.stale = False
 
-    def _search(self, priors: Sequence[PriorTarget], start: Array) -> Abreast:
-        factors: list[Factor | None] = [
-            cholesky_factor(own + prior.smooth_information(start[:, k]))
+    def _search(self, priors: Sequence[PriorTarget], kinks: Sequence[Kinks], start: Array) -> Abreast:
+        informations = [
+            own + prior.smooth_information(start[:, k])
             for k, (own, prior) in enumerate(zip(self.informations, priors, strict=True))
         ]
+        factors = [] if kinks else [cholesky_factor(each) for each in informations]
+        descend = kernel("descend", self.X.size >= _WORTH_COMPILING)
 
         def residuals(eta: Array, picked: NDArray[np.intp]) -> Array:
             whole = picked.size == len(priors)
@@ -161,8 +176,18 @@ class FoldsAbreast:
         def prior_scores(gammas: Array, picked: NDArray[np.intp]) -> Array:
             return np.stack([priors[k].slope(gammas[:, j]).score for j, k in enumerate(picked)], axis=1)
 
-        def solve(scores: Array, picked: NDArray[np.intp]) -> Array:
-            return np.stack([_solved(factors[k], scores[:, j]) for j, k in enumerate(picked)], axis=1)
+        def solve(gammas: Array, scores: Array, picked: NDArray[np.intp]) -> tuple[Array, Array]:
+            step = np.empty_like(scores)
+            if not kinks:
+                for j, k in enumerate(picked):
+                    step[:, j] = _solved(factors[k], scores[:, j])
+                return step, lengths(step, scores)
+            expected = np.empty_like(scores)
+            for j, k in enumerate(picked):
+                here, H, own = gammas[:, j].copy(), informations[k], kinks[k]
+                step[:, j] = descend(H, scores[:, j].copy(), here, own.center, own.rate, _FINE, _SWEEPS) - here
+                expected[:, j] = H @ step[:, j]
+            return step, lengths(step, expected)
 
         return search_abreast(self.X, self.offset, residuals, prior_scores, solve, start, enough=_ENOUGH)
 

@@ -10,12 +10,14 @@ import pytest
 from scipy.special import expit
 
 import bayeslogit as bl
-from bayeslogit import criteria_abreast, scale_criteria, waiting, workers
-from bayeslogit.abreast import search_abreast
+from bayeslogit import criteria_abreast, criteria_gaussians, scale_criteria, waiting, workers
+from bayeslogit.abreast import lengths, search_abreast
 from bayeslogit.criteria import Sites
 from bayeslogit.criteria_modes import mode_scores
 from bayeslogit.criteria_refits import mode_without
 from bayeslogit.criteria_rows import Field
+from bayeslogit.criteria_without import GroundWithout
+from bayeslogit.posterior.variational import fit_gaussian
 from bayeslogit.scale_record import Axis
 from bayeslogit.solve import find_mode
 from bayeslogit.target import LogPosterior
@@ -36,7 +38,17 @@ def counted(n):
 
 
 @pytest.mark.parametrize(
-    "prior", [bl.Normal(1.0, mean=0.2), bl.preset("rstanarm"), bl.ElasticNet(l1=0.0, l2=1.0)], ids=repr
+    "prior",
+    [
+        bl.Normal(1.0, mean=0.2),
+        bl.preset("rstanarm"),
+        bl.ElasticNet(l1=0.0, l2=1.0),
+        bl.Laplace(1.0),
+        bl.Laplace(1.0, mean=0.3),
+        bl.ElasticNet(l1=2.0, l2=1.0),
+        bl.priors(default=bl.Laplace(0.5), terms={"x2": bl.Flat(), "x3": bl.Normal(1.0)}),
+    ],
+    ids=repr,
 )
 @pytest.mark.parametrize("grouped", [False, True])
 def test_folds_abreast_are_the_folds_one_at_a_time(prior, grouped, monkeypatch):
@@ -76,7 +88,7 @@ def test_a_search_whose_information_is_not_near_is_given_up_and_not_believed():
             np.zeros(200),
             lambda eta, picked: y[:, None] - expit(eta),
             lambda gammas, picked: -gammas,
-            lambda scores, picked: np.linalg.solve(H, scores),
+            lambda gammas, scores, picked: (step := np.linalg.solve(H, scores), lengths(step, scores)),
             np.full((3, 2), 0.5),
             enough=1e-10,
         )
@@ -133,6 +145,31 @@ def test_scores_of_a_prior_at_many_points_are_those_at_each(prior):
     points = np.random.default_rng(1).normal(size=(5, 4))
     alone = [target.slope(point).score for point in points]
     np.testing.assert_allclose(target.scores(points), alone, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [bl.Normal(0.8, mean=0.3), bl.Laplace(0.3), bl.priors(default=bl.StudentT(3, 0.5), intercept=bl.Normal(2.0))],
+    ids=repr,
+)
+@pytest.mark.parametrize("grouped", [False, True])
+def test_gaussians_abreast_are_the_gaussians_one_at_a_time(prior, grouped):
+    design = simulated(60, 6, 0.8, 4, **(counted(60) if grouped else {}))
+    resolved = prior.resolve(design)
+    mode = find_mode(LogPosterior.of(design, resolved), tol=1e-11)
+    field, sites = Field.of(design, resolved, mode), Sites.of(design, "observation")
+    whole = fit_gaussian(field.ground, mode, tol=1e-10).gaussian
+    picked = np.arange(len(sites))
+    found = list(criteria_gaussians.gaussians_without(field, sites, picked, whole, 1e-8))
+    assert sum(each is not None for each in found) >= 0.9 * picked.size
+    for i, own in enumerate(found):
+        if own is None:
+            continue
+        alone = fit_gaussian(GroundWithout.without(field, sites, i, whole), mode, tol=1e-9).gaussian
+        sd = np.sqrt(np.square(alone.root).sum(axis=1))
+        np.testing.assert_allclose((own.mean - alone.mean) / sd, 0.0, atol=1e-7)
+        off = (own.root @ own.root.T - alone.root @ alone.root.T) / np.outer(sd, sd)
+        np.testing.assert_allclose(off, 0.0, atol=1e-6)
 
 
 def test_changed_active_sets_are_found_without_a_search_alone(monkeypatch):

@@ -317,3 +317,20 @@ def test_what_cannot_be_right_is_refused_with_what_to_do(call, error, words):
     _, _, design = simulated(40, 2, 0.5, 1)
     with pytest.raises(error, match=words):
         call(design)
+
+
+def test_the_axis_ends_where_separated_outcomes_have_decided_it():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(40, 3))
+    y = (X @ [1.0, 0.5, 0.0] > 0.0).astype(float)
+    free = bl.choose_scale(bl.Design.from_arrays(X, y), prior=bl.Normal)
+    # With a flat intercept the evidence grows in the end as the scale itself: one look beyond the axis is enough.
+    assert free.at_boundary == "infinity"
+    assert free.scales[-1] / free.scales[-2] == pytest.approx(10.0**0.5)
+    assert free.scales[-2] / free.scales[-3] == pytest.approx(free.scales[1] / free.scales[0])
+    assert free.points[-1].slope > 2.0 * free.points[-1].slope_se
+    # With a proper one it tends to the prior's chance of a plane between them, and the axis goes on until it is level.
+    held = bl.choose_scale(
+        bl.Design.from_arrays(X, y), prior=bl.priors(default=bl.Normal(1.0), intercept=bl.Normal(2.0)), scales=None
+    )
+    assert held.at_boundary != "infinity" or held.scales.size > free.scales.size
