@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.data import Provenance, one_person
+from bayeslogit.data import Provenance, column_names, eager, one_person
 from bayeslogit.errors import DataError
 from bayeslogit.sources.matrix import DenseRows, Rows, SparseRows
 
@@ -96,12 +96,13 @@ def array_rows(
     DataError
         If it is not a two-dimensional array of finite real numbers, or the names do not fit.
     """
-    library = "numpy"
+    library, X = type(X).__module__.partition(".")[0], eager(X)
     frame_names = _frame_names(X)
-    if frame_names is not None:
-        library = type(X).__module__.partition(".")[0]
+    if frame_names is None:
+        library = "numpy"
+    else:
         names = frame_names if names is None else names
-        X = X.to_numpy()
+        X = X.to_numpy() if hasattr(X, "to_numpy") else np.column_stack([np.asarray(column) for column in X.columns])
     rows: Rows
     if hasattr(X, "tocsr"):
         csr = X.tocsr()
@@ -139,14 +140,17 @@ def _not_finite(X: NDArray[Any]) -> int | None:
 
 
 def _frame_names(X: Any) -> list[str] | None:
-    columns = getattr(X, "columns", None)
-    return None if columns is None or not hasattr(X, "to_numpy") else [str(name) for name in columns]
+    if not hasattr(X, "columns") or not (hasattr(X, "to_numpy") or hasattr(X, "column_names")):
+        return None
+    return [str(name) for name in column_names(X)]
 
 
 def _named_columns(new: Any) -> Mapping[str, Any] | None:
     names = _frame_names(new)
     # Names as text, whatever the frame calls its columns.
-    return None if names is None else {name: np.asarray(new[key]) for name, key in zip(names, new.columns, strict=True)}
+    if names is None:
+        return None
+    return {name: np.asarray(new[key]) for name, key in zip(names, column_names(new), strict=True)}
 
 
 def _dense(X: Any, what: str) -> NDArray[Any]:

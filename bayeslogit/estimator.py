@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_expit
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -34,12 +35,37 @@ Array = NDArray[np.float64]
 _MODE, _GAUSSIAN = "mode", ("laplace", "normal")
 _SAMPLED = ("auto", "variational", "importance", "nuts")
 
+# What users of scikit-learn's LogisticRegression ask for, and what there is instead.
+_INSTEAD = {
+    "C": "C is the prior variance of each slope: prior=bayeslogit.Normal(C ** 0.5); without a penalty prior=None",
+    "Cs": "scales= gives the multiples of the prior's scale to try, of which C is the square",
+    "penalty": "the prior says it: prior=bayeslogit.Normal(C ** 0.5) for 'l2', bayeslogit.Laplace(C) for 'l1'",
+    "l1_ratio": "the prior says it: prior=bayeslogit.ElasticNet(l1=l1_ratio / C, l2=(1 - l1_ratio) / C)",
+    "class_weight": "weights claim rows that are not there and spoil probabilities and their errors; move the "
+    "threshold instead (sklearn.model_selection.TunedThresholdClassifierCV), or give fit() the sample_weight you mean",
+    "solver": "there is one, and it ends at the optimum",
+    "intercept_scaling": "the intercept has a prior of its own: prior=bayeslogit.priors(default=..., intercept=...)",
+    "multi_class": "two classes only; sklearn.multiclass.OneVsRestClassifier takes more",
+    "warm_start": "each fit starts anew, and takes a few Newton steps",
+    "n_jobs": "a fit runs in one process; GridSearchCV and cross_validate have an n_jobs of their own",
+    "verbose": "fit_.summary() and fit_.mode say how the fit went",
+    "scoring": "by= is the criterion: 'cv', 'evidence' or 'loo'",
+}
+_INSTEAD |= {"l1_ratios": _INSTEAD["l1_ratio"], "dual": _INSTEAD["solver"]}
+
 # scikit-learn keeps no names of a frame unless all of them are text, and refuses one in which names repeat.
 
 
 def _columns(X: Any) -> list[Any]:
     columns = getattr(X, "columns", ())
     return list(columns) if isinstance(columns, Iterable) else []
+
+
+def _refuse(estimator: type, strangers: Iterable[str]) -> None:
+    """Say what there is instead of a parameter of `LogisticRegression`; nothing of names that nobody has."""
+    known = [f"{name}: {_INSTEAD[name]}." for name in strangers if name in _INSTEAD]
+    if known:
+        raise TypeError(f"{estimator.__name__} has no parameter {' '.join(known)}")
 
 
 def _values(X: Any) -> Any:
@@ -75,6 +101,16 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     tol: float
     max_iter: int
     random_state: Any
+
+    def __new__(cls, *_: Any, **given: Any) -> Any:
+        # Not in __init__, whose parameters alone are the estimator's.
+        _refuse(cls, given)
+        return super().__new__(cls)
+
+    def set_params(self, **params: Any) -> Any:
+        """As scikit-learn's; a parameter of its `LogisticRegression` is answered with what there is instead."""
+        _refuse(type(self), params)
+        return super().set_params(**params)
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """Fit the model; ``sample_weight`` are frequency weights (a weight of 2 is the row twice)."""
@@ -162,6 +198,11 @@ class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         both = np.column_stack([1.0 - found[:, 0], found[:, 0]])
         return (both, found[:, 1:]) if return_interval else both
 
+    def predict_log_proba(self, X: Any) -> Array:
+        """Logarithm of `predict_proba`, shape (n, 2), without loss where that is near 0."""
+        eta = self.decision_function(X)
+        return np.column_stack([log_expit(-eta), log_expit(eta)])
+
     def _probabilities(self, X: Any) -> Array:
         """Probability of ``classes_[1]``, lower and upper, shape (n, 3)."""
         draws = self.draws_ if self.inference in _SAMPLED else None
@@ -201,7 +242,7 @@ class BayesianLogisticRegression(_Classifier):
     tol : float, default 1e-6
         Largest accepted distance from the mode, in posterior sds.
     max_iter : int, default 200
-    random_state : int, RandomState or None, default 0
+    random_state : int, RandomState, Generator or None, default 0
         Of the sampled rungs; None draws a new seed at each fit.
 
     Attributes
@@ -316,6 +357,8 @@ class BayesianLogisticRegressionCV(_Classifier):
 
 def _seed(random_state: Any) -> int:
     """scikit-learn's ways to give randomness, as one of ours."""
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
@@ -324,7 +367,13 @@ def _seed(random_state: Any) -> int:
 def _folds(cv: Any, design: Design) -> NDArray[np.int64]:
     """The fold of each row, of scikit-learn's ways to say it."""
     y = design.outcome_arrays()[0]
-    splits = check_cv(cv, y, classifier=True).split(np.zeros((y.size, 1)), y)
+    try:
+        splits = list(check_cv(cv, y, classifier=True).split(np.zeros((y.size, 1)), y))
+    except ValueError as error:
+        raise ValueError(
+            f"cv={cv!r}: {error} A splitter that needs groups is given as its splits: "
+            "cv=list(splitter.split(X, y, groups))."
+        ) from error
     fold, times = np.zeros(y.size, dtype=np.int64), np.zeros(y.size, dtype=np.int64)
     for number, (_, test) in enumerate(splits):
         fold[test] = number

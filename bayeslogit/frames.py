@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+_BACKENDS = {"pandas": "pandas", "polars": "polars", "pyarrow": "pyarrow", "duckdb": "pyarrow"}
+
+
 def series(values: Array, index: Sequence[str], name: str) -> pd.Series[float]:
     """A pandas Series indexed by column name."""
     import pandas as pd
@@ -36,12 +39,22 @@ def matrix(values: Array, index: Sequence[str], columns: Sequence[str]) -> pd.Da
 
 
 def frame(columns: Mapping[str, Any], library: str, index: Any = None) -> Any:
-    """A data frame of ``library`` ("pandas", "polars", "pyarrow"); pandas, perhaps with an index, for others."""
+    """A data frame of ``library`` ("pandas", "polars", "pyarrow"); pandas, perhaps with an index, for others.
+
+    To a caller with a DuckDB relation it is a pyarrow table, which every connection reads by its name.
+    """
     import narwhals as nw
 
-    backend: Any = library if library in {"pandas", "polars", "pyarrow"} else "pandas"
+    backend: Any = _BACKENDS.get(library, "pandas")
     made = nw.from_dict(dict(columns), backend=backend).to_native()
     return made if index is None else made.set_axis(index)
+
+
+def moved(native: Any, library: str) -> Any:
+    """A pandas frame as one of ``library``; its index stays behind where that has none."""
+    if _BACKENDS.get(library, "pandas") == "pandas":
+        return native
+    return frame({name: native[name].to_numpy() for name in native.columns}, library)
 
 
 def widened(native: Any, columns: Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from bayeslogit._priors import MultivariateNormal, Prior
 from bayeslogit.boundary import guarded
 from bayeslogit.conforming import conform, listed, terms_of
-from bayeslogit.errors import FileFormatError, FitError, PriorError
+from bayeslogit.errors import FileFormatError, FitError, FitWarning, PriorError
 from bayeslogit.fit_record import check_prior
+from bayeslogit.formula import FormulaSpec
+from bayeslogit.formula_guard import read_formula
 from bayeslogit.presets import Numbers, as_prior
 from bayeslogit.resolved import ResolvedPrior, from_description
 from bayeslogit.storage import read_record, write_record
@@ -22,7 +25,18 @@ from bayeslogit.storage import read_record, write_record
 Array = NDArray[np.float64]
 
 
-def gaussian_prior(columns: tuple[str, ...], mean: Array, covariance: Array, zeros: NDArray[np.bool_]) -> Prior:
+def learned_transforms(spec: Any) -> dict[str, Any]:
+    """Transforms of a formula that took numbers from the rows, such as ``scale(age)``, and those numbers."""
+    if not isinstance(spec, FormulaSpec):
+        return {}
+    reading = read_formula(spec.formula, spec.factors.texts())
+    pairs = spec.state["transforms"]["pairs"]
+    return {reading.shown(name): learned for name, learned in pairs if learned["pairs"]}
+
+
+def gaussian_prior(
+    columns: tuple[str, ...], mean: Array, covariance: Array, zeros: NDArray[np.bool_], spec: Any = None
+) -> Prior:
     """The multivariate normal prior with the moments of a posterior.
 
     Parameters
@@ -32,6 +46,13 @@ def gaussian_prior(columns: tuple[str, ...], mean: Array, covariance: Array, zer
     covariance : array, shape (p, p)
     zeros : array of bool, shape (p,)
         Coefficients that the mode sets at a kink, and of which it therefore knows no spread.
+    spec : FormulaSpec or ArraySpec, optional
+        How the rows were coded.
+
+    Warns
+    -----
+    FitWarning
+        If a transform took numbers from the rows, so that new rows would have other columns of the same name.
 
     Raises
     ------
@@ -48,6 +69,15 @@ def gaussian_prior(columns: tuple[str, ...], mean: Array, covariance: Array, zer
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all() and (spread > 0.0).all()):
         lost = [name for name, m, v in zip(columns, mean, spread, strict=True) if not (np.isfinite(m) and v > 0.0)]
         raise FitError(f"as_prior(): {', '.join(lost) or 'the posterior'} has no finite mean and sd to hand on.")
+    learned = sorted(learned_transforms(spec))
+    if learned:
+        warnings.warn(
+            f"as_prior(): {', '.join(learned)} took numbers from these rows, and in a formula for new rows takes "
+            "others: columns of the same name are then not the same, and this prior is not for them. Write the "
+            "transform with fixed numbers, such as I((age - 40) / 10).",
+            FitWarning,
+            stacklevel=4,
+        )
     return MultivariateNormal(mean=mean, cov=covariance, columns=columns)
 
 

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit import frames
+from bayeslogit.boundary import guarded_methods
 from bayeslogit.errors import ArgumentError
 from bayeslogit.predict import Prediction
 
 Array = NDArray[np.float64]
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class PredictionResults:
     """What `Fit.get_prediction` returns.

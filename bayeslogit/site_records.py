@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 
 @guarded_methods
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SiteSummary:
     """What one site hands over: sums over its rows at given coefficients.
 
@@ -48,7 +48,11 @@ class SiteSummary:
     mean, squares : array, shape (slopes,)
         Of the columns over the site's observations: means, and sums of squared deviations from them.
     lower, upper : array, shape (slopes,)
+        Smallest and largest value: values of single rows.
     nobs, n_events : float
+    coding : dict of str to str
+        How the columns were made of the data: levels of the factors, the level that is the event, and a hash of what
+        transforms learned, so that columns which only share a name are not added.
     """
 
     site: str
@@ -65,6 +69,10 @@ class SiteSummary:
     upper: Array
     nobs: float
     n_events: float
+    coding: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<SiteSummary {self.site}: sums over {self.nobs:,.10g} observations; columns {', '.join(self.columns)}>"
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Save for the coordinator: JSON with a checksum, exact to the bit, written atomically."""

@@ -9,6 +9,8 @@ but sums of very few rows can say much about them, and each site has to judge th
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import math
 import operator
 import os
@@ -24,6 +26,9 @@ from bayeslogit.coordinates import Coordinates
 from bayeslogit.design import Design
 from bayeslogit.errors import ArgumentError, DataError, FileFormatError, PriorError
 from bayeslogit.expansion import Expansion
+from bayeslogit.formula import FormulaSpec
+from bayeslogit.formula_guard import read_formula
+from bayeslogit.handover import learned_transforms
 from bayeslogit.preset_rules import RULES
 from bayeslogit.presets import Preset, as_prior
 from bayeslogit.prior_target import PriorTarget
@@ -42,10 +47,17 @@ Array = NDArray[np.float64]
 def site_summary(design: Design, beta: Any = None, *, site: str) -> SiteSummary:
     """The sums that a site hands over: log likelihood, score and information of its rows.
 
+    Privacy: no row is in it, but it is not anonymous. ``lower`` and ``upper`` are values of single rows; the sums of a
+    site with few rows, or few events, can give rows away, and so can the differences between rounds in which a site's
+    rows have changed. Each site has to judge that for itself before it sends the file.
+
     Parameters
     ----------
     design : Design
-        The site's rows. All sites need the same columns: factors need the same levels everywhere.
+        The site's rows. All sites need the same columns. A factor of which a site may lack a level has its levels named
+        in the formula, ``C(race, levels=['black', 'other', 'white'])`` (a site with rows of one level alone needs 0/1
+        columns made by hand); columns are centred or scaled by numbers that
+        all sites agree on, ``I((age - 40) / 10)``, not by ``scale(age)``, which takes them from the site's own rows.
     beta : array_like, shape (p,), Pooled, or path, optional
         Where: what `pool_sites` returned or saved; without it, the first round at zero.
     site : str
@@ -80,6 +92,7 @@ def site_summary(design: Design, beta: Any = None, *, site: str) -> SiteSummary:
         upper=m.upper,
         nobs=float(tally.nobs),
         n_events=float(tally.events),
+        coding=_coding(design.spec),
     )
 
 
@@ -111,7 +124,7 @@ def pool_sites(
     Raises
     ------
     DataError
-        If the sites disagree about columns or coefficients, or one is there twice.
+        If the sites disagree about columns, how these were made, or coefficients, or one is there twice.
     PriorError
         If the prior has kinks, is of the whole model, or needs rows.
     """
@@ -213,11 +226,50 @@ def _read(summaries: Sequence[SiteSummary | str | os.PathLike[str]]) -> list[Sit
             what = "; ".join([f"lacks {', '.join(lost)}"] * bool(lost) + [f"has also {', '.join(more)}"] * bool(more))
             raise DataError(
                 f"pool_sites(): the columns of {site.site} are not those of {first.site}: it "
-                f"{what or 'has them in another order'}. Factors need the same levels at every site."
+                f"{what or 'has them in another order'}. Factors need the same levels at every site: name them in the "
+                "formula, C(factor, levels=['a', 'b']), also where a site has no row of one."
             )
+        _same_coding(first, site)
         if not np.array_equal(site.beta, first.beta):
             raise DataError(f"pool_sites(): {site.site} took its sums at other coefficients than {first.site}.")
     return sites
+
+
+def _coding(spec: Any) -> dict[str, str]:
+    """How columns were made of the data, in words or hashes that tell no row."""
+    found = {}
+    if spec.event is not None and spec.other is not None:
+        found["outcome"] = f"{spec.event} against {spec.other}"
+    for name, learned in learned_transforms(spec).items():
+        found[f"transform {name}"] = hashlib.sha256(json.dumps(learned, default=str).encode()).hexdigest()
+    if isinstance(spec, FormulaSpec):
+        reading = read_formula(spec.formula, spec.factors.texts())
+        for name, (kind, levels) in spec.state["encoders"].items():
+            if kind == "categorical" and levels is not None:
+                found[f"levels {reading.shown(name)}"] = json.dumps(levels, default=str)
+    return found
+
+
+def _same_coding(first: SiteSummary, site: SiteSummary) -> None:
+    """Columns of one name must be one and the same."""
+    for key in [key for key in first.coding if site.coding.get(key, first.coding[key]) != first.coding[key]]:
+        kind, _, name = key.partition(" ")
+        there, here = site.coding[key], first.coding[key]
+        if kind == "transform":
+            raise DataError(
+                f"pool_sites(): {name} took other numbers from the rows of {site.site} than from those of "
+                f"{first.site}, so that columns of one name are not the same. Write it with numbers that all sites "
+                "agree on, such as I((age - 40) / 10), or with all its knots and bounds."
+            )
+        if kind == "levels":
+            raise DataError(
+                f"pool_sites(): {name} has the levels {there} at {site.site} and {here} at {first.site}; name them in "
+                "the formula, C(factor, levels=['a', 'b'])."
+            )
+        raise DataError(
+            f"pool_sites(): the outcome is {there} at {site.site} and {here} at {first.site}; say which is the event "
+            "by event= in each site's design."
+        )
 
 
 def _coefficients(columns: Sequence[str], given: Any) -> Array:

@@ -10,7 +10,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -190,3 +190,70 @@ def test_a_class_of_weight_zero_is_no_class(pima):
     X, y = pima
     with pytest.raises(ValueError, match="every row of class 1 has weight 0"):
         BayesianLogisticRegression().fit(X, y, sample_weight=(y == 0).astype(float))
+
+
+# --- what a user of LogisticRegression tries first -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [BayesianLogisticRegression, BayesianLogisticRegressionCV])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"C": 0.5}, r"C: C is the prior variance of each slope: prior=bayeslogit.Normal\(C \*\* 0.5\)"),
+        ({"penalty": "l1"}, r"bayeslogit.Laplace\(C\) for 'l1'"),
+        ({"class_weight": "balanced"}, "TunedThresholdClassifierCV"),
+        ({"Cs": 10}, "scales= gives the multiples"),
+        ({"n_jobs": 2}, "n_jobs of their own"),
+    ],
+)
+def test_parameters_of_logistic_regression_are_answered(kind, given, words, pima):
+    for call in (lambda: kind(**given), lambda: kind().set_params(**given)):
+        with pytest.raises(TypeError, match=f"{kind.__name__} has no parameter .*{words}"):
+            call()
+    with pytest.raises(TypeError, match="has no parameter"):
+        GridSearchCV(kind(), {name: [value] for name, value in given.items()}, cv=3).fit(*pima)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        kind(colour=1)
+    with pytest.raises(ValueError, match="Invalid parameter 'colour'"):
+        kind().set_params(colour=1)
+
+
+def test_logarithms_of_probabilities_keep_their_digits(pima):
+    X, y = pima
+    model = BayesianLogisticRegression().fit(X, y)
+    np.testing.assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)), rtol=1e-12)
+    far = X.iloc[:2] * 1e4
+    eta = np.abs(model.decision_function(far))
+    assert np.all(eta > 1000) and np.allclose(model.predict_log_proba(far).min(axis=1), -eta, rtol=1e-12)
+
+
+def test_splitters_with_groups_and_generators(pima):
+    X, y = pima
+    X, y = X.iloc[:120, :2], y.iloc[:120]
+    with pytest.raises(ValueError, match=r"cv=list\(splitter.split\(X, y, groups\)\)"):
+        BayesianLogisticRegressionCV(cv=GroupKFold(3), scales=3).fit(X, y)
+    splits = list(GroupKFold(3).split(X, y, np.arange(120) % 6))
+    assert BayesianLogisticRegressionCV(cv=splits, scales=3).fit(X, y).scale_ > 0
+
+    def sampled():
+        rng = np.random.default_rng(4)
+        return BayesianLogisticRegression(inference="importance", draws=50, random_state=rng).fit(X, y).draws_.values
+
+    np.testing.assert_array_equal(sampled(), sampled())
+
+
+def test_names_come_through_a_column_transformer_in_any_library(pima):
+    X, y = pima
+    frame = X.assign(old=np.where(X.age > 35, "yes", "no"))
+    columns = make_column_transformer(
+        (OneHotEncoder(drop="first", sparse_output=False), ["old"]), (StandardScaler(), ["glu"])
+    )
+    prior = bl.priors(default=bl.Normal(1.0), terms={"standardscaler__glu": bl.Laplace(0.5)})
+    for library, given in (("pandas", frame), ("polars", pl.from_pandas(frame))):
+        pipeline = make_pipeline(clone(columns), BayesianLogisticRegression(prior=prior))
+        pipeline.set_output(transform=library).fit(given, y.to_numpy())
+        assert pipeline[-1].fit_.columns == ("Intercept", "onehotencoder__old_yes", "standardscaler__glu")
+        assert pipeline[-1].fit_.prior.labels() == ("flat", "normal(0, 1)", "Laplace(0, 0.5)")
+        assert list(pipeline[-1].feature_names_in_) == list(pipeline[:-1].get_feature_names_out())
+        both, interval = pipeline.predict_proba(given[:3], return_interval=True)
+        assert both.shape == interval.shape == (3, 2)

@@ -208,3 +208,97 @@ def test_pseudo_rows_refuse_what_is_no_row(wells):
     with pytest.raises(bl.ArgumentError, match="sharpness="):
         bl.pseudo_rows(design, bl.Normal(1.0), sharpness="much")
     assert len(bl.pseudo_rows(design, None)) == 0
+
+
+# --- columns that only share a name ----------------------------------------------------------------------------------
+
+
+def test_a_level_that_one_site_lacks_is_named_in_the_formula(tmp_path):
+    births = bl.datasets.load("lbw")
+    older = births[births.age >= 20]
+    parts = [
+        births[births.age < 20],
+        older[older.race != "black"].iloc[::2],
+        older.drop(older[older.race != "black"].index[::2]),
+    ]
+    formula = "low ~ I((age - 23) / 5) + C(race, levels=['black', 'other', 'white']) + smoke"
+    designs = [bl.Design.from_formula(formula, part) for part in parts]
+    for prior in (bl.Normal(1.0), "rstanarm"):
+        pooled, _ = rounds(designs, prior, tmp_path)
+        whole = bl.fit(formula, births, prior=prior, tol=1e-10)
+        assert np.max(np.abs(pooled.params - whole.params) / whole.bse) < 1e-6  # the rounds end at a decrement of that
+        np.testing.assert_allclose(pooled.bse, whole.bse, rtol=1e-6)
+    plain = [
+        bl.site_summary(bl.Design.from_formula("low ~ race", part), site=s)
+        for part, s in zip(parts[:2], "ab", strict=True)
+    ]
+    with pytest.raises(bl.DataError, match=r"name them in the formula, C\(factor, levels="):
+        bl.pool_sites(plain, None)
+
+
+@pytest.mark.parametrize("transform", ["scale(age)", "center(age)", "poly(age, 2)", "bs(age, df=4)"])
+def test_transforms_that_learn_are_not_pooled_nor_handed_on(transform):
+    births = bl.datasets.load("lbw")
+    even, odd = births.iloc[::2], births.iloc[1::2]
+    designs = [bl.Design.from_formula(f"low ~ {transform} + smoke", part) for part in (even, odd)]
+    with pytest.raises(bl.DataError) as caught:
+        bl.pool_sites([bl.site_summary(each, site=s) for each, s in zip(designs, "ab", strict=True)], bl.Normal(1.0))
+    assert f"{transform} took other numbers from the rows of b than from those of a" in str(caught.value)
+    with pytest.warns(bl.FitWarning, match=r"as_prior\(\): .* took numbers from these rows"):
+        bl.fit(designs[0], prior=bl.Normal(1.0)).as_prior()
+    # The same rows at both have taken the same numbers.
+    same = [bl.site_summary(designs[0], site=s) for s in "ab"]
+    assert bl.pool_sites(same, bl.Normal(1.0)).nobs == 2 * len(even)
+
+
+def test_references_and_events_must_be_the_same_at_all_sites():
+    births = bl.datasets.load("lbw")
+    births = births.assign(end=np.where(births.low == 1, "ill", "well"))
+    two = [births[births.race != "black"], births[births.race != "other"]]  # race[T.white], against other and black
+    with pytest.raises(bl.DataError, match=r"race has the levels .* at b and .* at a"):
+        bl.pool_sites(
+            [bl.site_summary(bl.Design.from_formula("low ~ race", d), site=s) for d, s in zip(two, "ab", strict=True)],
+            None,
+        )
+    designs = [bl.Design.from_formula("end ~ age", births, event=event) for event in ("ill", "well")]
+    with pytest.raises(bl.DataError, match="the outcome is well against ill at b and ill against well at a"):
+        bl.pool_sites([bl.site_summary(d, site=s) for d, s in zip(designs, "ab", strict=True)], None)
+
+
+def test_what_a_site_hands_over_is_said_and_shown(wells, tmp_path):
+    summary = bl.site_summary(bl.Design.from_formula("switch ~ arsenic", wells), site="north")
+    assert repr(summary) == "<SiteSummary north: sums over 3,020 observations; columns Intercept, arsenic>"
+    assert "values of single rows" in bl.SiteSummary.__doc__ and "not anonymous" in bl.site_summary.__doc__
+    summary.to_json(tmp_path / "s.json")
+    text = (tmp_path / "s.json").read_text()
+    assert len(text) < 4000  # sums, whatever the number of rows
+    back = bl.SiteSummary.from_json(tmp_path / "s.json")
+    assert back.coding == summary.coding and np.array_equal(back.information, summary.information)
+
+
+def test_fits_and_draws_given_as_priors_are_told_how(wells):
+    fit = bl.fit("switch ~ arsenic", wells, prior=bl.Normal(1.0))
+    with pytest.raises(bl.PriorError, match=r"its posterior as one is fit.as_prior\(\)"):
+        bl.fit("switch ~ arsenic", wells, prior=fit)
+    with pytest.raises(bl.PriorError, match=r"fit.as_prior\(draws\)"):
+        bl.fit("switch ~ arsenic", wells, prior=fit.sample("laplace", draws=10))
+
+
+# --- rows of data, read by scikit-learn ------------------------------------------------------------------------------
+
+
+def test_scikit_learn_without_a_penalty_finds_our_mode_from_the_appended_rows(wells):
+    linear = pytest.importorskip("sklearn.linear_model")
+    frame = wells.iloc[:300]
+    design = bl.Design.from_formula("switch ~ dist100 + arsenic", frame)
+    prior = bl.priors(default=bl.Normal(0.3), intercept=bl.Normal(1.0))
+    extra = bl.pseudo_rows(design, prior)
+    names = ["Intercept", "dist100", "arsenic"]
+    assert np.all(extra["offset"] == 0.0)  # means of zero: a program without offsets can take the rows
+    X = np.vstack([frame.assign(Intercept=1.0)[names], extra[names], extra[names]])
+    y = np.concatenate([frame["switch"], np.ones(len(extra)), np.zeros(len(extra))])
+    weight = np.concatenate([np.ones(300), extra["successes"], extra["trials"] - extra["successes"]])
+    flat = linear.LogisticRegression(C=1e12, fit_intercept=False, solver="newton-cholesky", tol=1e-14, max_iter=1000)
+    ours = bl.fit(design, prior=prior, tol=1e-10)
+    theirs = flat.fit(X, y, sample_weight=weight).coef_[0]
+    assert np.max(np.abs(theirs - ours.params) / ours.bse) < 1e-7

@@ -6,12 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import statsmodels.formula.api as smf
+from scipy.special import expit
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression, LogisticRegression, LogisticRegressionCV, SGDClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import bayeslogit as bl
+from bayeslogit.estimator import BayesianLogisticRegression
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +125,101 @@ def test_stochastic_gradients_and_other_kinds(pima):
         bl.from_sklearn(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y), X.iloc[:, :3], y)
 
 
+def test_the_penalty_of_stochastic_gradients_is_of_rows_whatever_they_weigh():
+    # w -> w - eta (weight x gradient of the loss + alpha w), row by row: the sum of losses + alpha n |w|^2 / 2.
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(80, 2))
+    y, weight = (rng.random(80) < expit(rows[:, 0] - 1.0)).astype(int), rng.integers(0, 4, 80).astype(float)
+    kept = {"alpha": 0.05, "learning_rate": "invscaling", "eta0": 0.2, "tol": None, "random_state": 0}
+    for classes, by_class in ((None, np.ones(80)), ({0: 1.0, 1: 5.0}, 1.0 + 4.0 * y)):
+        model = SGDClassifier(loss="log_loss", class_weight=classes, max_iter=1500, average=800, **kept)
+        model.fit(rows, y, sample_weight=weight)
+        fit = bl.from_sklearn(model, rows, y, sample_weight=weight)
+        design = bl.Design.from_arrays(rows, y, weights=weight * by_class)
+        same = bl.fit(design, prior=bl.Normal((0.05 * 80) ** -0.5))
+        np.testing.assert_allclose(fit.params, same.params, atol=1e-6)
+        # The noise of its last epochs; with alpha x sum of weights these were 0.27 and 1.2.
+        assert sds_apart(fit, model) < 0.02
+
+
+@pytest.fixture(scope="module")
+def coded(pima):
+    """Standardised numbers and a column for every level of two factors."""
+    X, y = pima
+    frame = X.assign(old=np.where(X.age > 35, "yes", "no"), site=np.array(["a", "b", "c"])[np.arange(len(y)) % 3])
+    numbers = (StandardScaler(), ["glu", "bmi"])
+    return frame, y, make_column_transformer((OneHotEncoder(), ["old", "site"]), numbers)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(C=0.1, l1_ratio=0.5, solver="saga", tol=1e-9, max_iter=10_000),
+        LogisticRegression(C=0.05, solver="liblinear", **TIGHT),
+        LogisticRegression(C=0.2, l1_ratio=1.0, solver="liblinear", **TIGHT),
+        LogisticRegression(C=0.5, class_weight="balanced", solver="newton-cholesky", **TIGHT),
+        LogisticRegression(fit_intercept=False, solver="newton-cholesky", **TIGHT),
+    ],
+    ids=["elastic net", "liblinear", "liblinear l1", "balanced", "no intercept"],
+)
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_one_hot_pipelines_of_every_penalty(coded, estimator, weighted):
+    frame, y, columns = coded
+    weight = 1.0 + np.arange(len(y)) % 3 if weighted else None
+    pipeline = make_pipeline(columns, clone(estimator)).fit(
+        frame, y, **{f"{type(estimator).__name__.lower()}__sample_weight": weight}
+    )
+    fit = bl.from_sklearn(pipeline, frame, y, sample_weight=weight)
+    theirs = np.concatenate([pipeline[-1].intercept_ if estimator.fit_intercept else [], pipeline[-1].coef_[0]])
+    np.testing.assert_allclose(fit.params, theirs, atol=1e-6)
+    assert f"Prior: sklearn C={estimator.C:g}" in str(fit)
+
+
+def test_equally_good_modes_are_called_so(coded):
+    frame, y, columns = coded
+    weight = 1.0 + np.arange(len(y)) % 3
+    lasso = LogisticRegression(C=0.1, l1_ratio=1.0, solver="saga", tol=1e-9, max_iter=10_000)
+    pipeline = make_pipeline(columns, lasso).fit(frame, y, logisticregression__sample_weight=weight)
+    fit = bl.from_sklearn(pipeline, frame, y, sample_weight=weight)
+    assert "nats below this mode in the same objective, so that both are modes" in fit.notes[0]
+    assert "drop one level of each factor" in fit.notes[0]
+
+
+def test_searches_and_pipelines_within_pipelines_are_opened(pima):
+    X, y = pima
+    inner = make_pipeline(StandardScaler(), make_pipeline(LogisticRegression(solver="newton-cholesky", **TIGHT)))
+    search = GridSearchCV(inner, {"pipeline__logisticregression__C": [0.1, 1.0]}, cv=3).fit(X, y)
+    fit = bl.from_sklearn(search, X, y)
+    assert sds_apart(fit, search.best_estimator_[-1][-1]) < 1e-6
+    assert fit.prior.labels()[1] == f"normal(0, {search.best_params_['pipeline__logisticregression__C'] ** 0.5:.3g})"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        (lambda m, X, y: (LogisticRegression, X, y), bl.ArgumentError, "this is the class"),
+        (lambda m, X, y: (BayesianLogisticRegression().fit(X, y), X, y), bl.ArgumentError, "holds its fit already"),
+        (lambda m, X, y: (clone(m), X, y), bl.ArgumentError, r"from_sklearn\(Pipeline\): it is not fitted"),
+        (lambda m, X, y: (m, X, y.where(y.index > 3)), bl.DataError, "nan is not a class of the estimator"),
+        (lambda m, X, y: (m, X, y, "balanced"), bl.DataError, "weights must be numbers"),
+        (lambda m, X, y: (m, X, y.iloc[:9]), bl.DataError, r"y has shape \(9,\), X has 532 rows"),
+    ],
+)
+def test_what_is_no_peer_is_said(pima, wrong, error, words):
+    X, y = pima
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    with pytest.raises(error, match=words):
+        bl.from_sklearn(*wrong(fitted, X, y))
+
+
+def test_rows_may_be_lists(pima):
+    X, y = pima
+    rows = StandardScaler().fit_transform(X).tolist()
+    fitted = LogisticRegression(solver="newton-cholesky", **TIGHT).fit(rows, y.tolist())
+    assert sds_apart(bl.from_sklearn(fitted, rows, y.tolist()), fitted) < 1e-6
+
+
 def test_statsmodels_results(pima):
     X, y = pima
     event = (y == "Yes").astype(float)
@@ -163,6 +263,67 @@ def test_statsmodels_results(pima):
         bl.from_statsmodels(sm.OLS(event, rows).fit())
 
 
+def test_statsmodels_formulas_counts_weights_and_offsets():
+    births = bl.datasets.load("lbw")
+    formula = "low ~ race + age + lwt"
+    theirs = smf.logit(formula, births).fit(disp=0, tol=1e-14)
+    fit = bl.from_statsmodels(theirs)
+    assert list(fit.params.index) == ["Intercept", "race[T.other]", "race[T.white]", "age", "lwt"]
+    np.testing.assert_allclose(fit.params, theirs.params, rtol=1e-8)
+    np.testing.assert_allclose(fit.bse, theirs.bse, rtol=1e-8)
+    # Under a prior the constant is the intercept, whatever it is called, and is not a slope to be shrunk.
+    design = bl.Design.from_formula("low ~ age + lwt", births)
+    X = sm.add_constant(births[["age", "lwt"]], prepend=False)
+    for prior in (bl.Normal(0.1), "rstanarm"):
+        under = bl.from_statsmodels(sm.Logit(births["low"], X).fit(disp=0), prior=prior)
+        np.testing.assert_allclose(under.params, bl.fit(design, prior=prior).params, rtol=1e-8)
+    robust = bl.from_statsmodels(smf.glm(formula, births, family=sm.families.Binomial()).fit(cov_type="HC0", tol=1e-14))
+    assert "statsmodels printed standard errors of cov_type='HC0'" in robust.notes[0]
+
+    rng = np.random.default_rng(3)
+    trials = rng.integers(1, 6, len(births))
+    dead, shift = rng.binomial(trials, 0.4), births["age"] / 30.0
+    whole = {"family": sm.families.Binomial(), "offset": shift}
+    counts = sm.GLM(np.column_stack([dead, trials - dead]), X, **whole).fit(tol=1e-14)
+    for given in ("var_weights", "freq_weights", None):
+        if given is None:
+            result = counts
+        else:
+            result = sm.GLM(dead / trials, X, **whole, **{given: trials}).fit(tol=1e-14)
+        fit = bl.from_statsmodels(result)
+        np.testing.assert_allclose(fit.params, counts.params, rtol=1e-8)
+        np.testing.assert_allclose(fit.bse, counts.bse, rtol=1e-6)
+        np.testing.assert_allclose(fit.llf, counts.llf, rtol=1e-10)
+        assert fit.nobs == trials.sum()
+    weighted = sm.GLM(births["low"], X, **whole, var_weights=trials, freq_weights=1 + trials % 2).fit(tol=1e-14)
+    np.testing.assert_allclose(bl.from_statsmodels(weighted).bse, weighted.bse, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Regularized fitting did not converge")
+def test_what_statsmodels_fits_and_this_does_not_is_said():
+    births = bl.datasets.load("lbw")
+    X, y, family = sm.add_constant(births[["age", "lwt"]]), births["low"], sm.families.Binomial()
+    probit = sm.families.Binomial(link=sm.families.links.Probit())
+    removed = smf.logit("low ~ age", births).fit(disp=0)
+    removed.remove_data()
+    for result, error, words in [
+        (sm.Logit(y, X), bl.ArgumentError, "this model was not fitted"),
+        (sm.GLM(y, X, family=probit).fit(), bl.ArgumentError, "of GLM with the link Probit"),
+        (sm.GLM(y, X, family=family).fit_constrained("age=0"), bl.ArgumentError, "under constraints"),
+        (
+            sm.GLM(y, X, family=family).fit_regularized(alpha=0.05, L1_wt=1.0, refit=True),
+            bl.ArgumentError,
+            "refit=True",
+        ),
+        (sm.GLM(0.3 + 0.2 * y, X, family=family).fit(), bl.DataError, "is a proportion, 0.3 in row 0"),
+        (smf.gee("low ~ age", "ftv", births, family=family).fit(), bl.ArgumentError, "of GEE with"),
+        (removed, bl.ArgumentError, "its data were removed"),
+        (None, bl.ArgumentError, r"from_statsmodels\(NoneType\): results of Logit"),
+    ]:
+        with pytest.raises(error, match=words):
+            bl.from_statsmodels(result)
+
+
 def test_a_prior_of_numbers_fits_the_columns_that_it_was_made_for(pima):
     X, y = pima
     design = bl.Design.from_arrays(X, y == "Yes")
@@ -192,3 +353,21 @@ def test_predictions_in_statsmodels_words(pima):
     np.testing.assert_allclose(fit.get_prediction(new).conf_int(0.2), found[["ci_lower", "ci_upper"]])
     with pytest.raises(bl.ArgumentError, match="alpha=95"):
         fit.get_prediction(new).summary_frame(alpha=95)
+
+
+def test_rows_without_weight_and_a_dispersion_of_statsmodels():
+    births = bl.datasets.load("lbw")
+    X = sm.add_constant(births[["age", "lwt"]])
+    trials = 1 + np.arange(len(births)) % 4
+    share, weight = births["low"] * ((trials + 1) // 2) / trials, (np.arange(len(births)) % 3).astype(float)
+    model = sm.GLM(share, X, family=sm.families.Binomial(), var_weights=trials, freq_weights=weight)
+    theirs = model.fit(tol=1e-14)
+    fit = bl.from_statsmodels(theirs)
+    np.testing.assert_allclose(fit.params, theirs.params, rtol=1e-8)
+    np.testing.assert_allclose(fit.bse, theirs.bse, rtol=1e-6)
+    assert fit.nobs == (trials * weight).sum()
+
+    wide = model.fit(tol=1e-14, scale="X2")
+    fit = bl.from_statsmodels(wide)
+    np.testing.assert_allclose(fit.bse * wide.scale**0.5, wide.bse, rtol=1e-6)
+    assert f"standard errors are sqrt({wide.scale:.4g}) times these" in fit.notes[0]
