@@ -104,6 +104,9 @@ class Conversion:
     def __str__(self) -> str:
         return str(self.table())
 
+    def __repr__(self) -> str:
+        return f"<Conversion: {self.source} to {self.to}, {len(self.columns)} columns; print it for its proof>"
+
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 

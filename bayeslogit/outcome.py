@@ -133,7 +133,7 @@ def decode_outcome(
     other = next((level for level in levels if level != chosen), None)
     y = np.array([value == chosen for value in array.tolist()], dtype=np.float64)
     words = f"outcome {name!r}: event = {chosen!r} (the other level is {other!r})"
-    notes = () if event is not None else (f"{words}; name another with event=.",)
+    notes = () if event is not None else (f"{words}; name another with event= or --event.",)
     return Outcome(y, ones, str(chosen), None if other is None else str(other), notes)
 
 
@@ -143,7 +143,7 @@ def _order_note(name: str, categories: Any) -> tuple[str, ...]:
     if len(order) != 2 or order[1] == 1:
         return ()
     words = f"outcome {name!r}: event = {order[0]!r}, although it is not the last of the categories "
-    return (f"{words}({order[0]!r}, {order[1]!r}); name another with event=.",)
+    return (f"{words}({order[0]!r}, {order[1]!r}); name another with event= or --event.",)
 
 
 def _one_class(name: str, array: NDArray[Any], level: Any, event: Any, categories: Any) -> Outcome:

@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 Positions = NDArray[np.intp]
 _ARMIJO = 1e-4
 _SHORTEST = 1e-10
+# A step that has to be cut shorter than this is made of curvature that has died; a majorant's comes first.
+_SHORT = 1e-3
 # Sweeps over the coordinates, and turns of these with Newton's step on the active ones.
 _SWEEPS = 60
 _TURNS = 200
@@ -32,6 +34,8 @@ _LEVEL = 1e4
 # How level the log density must be at the end of a whole step that it is too flat to tell from no step.
 _WOLFE = 0.9
 _PATIENCE = 12
+# No step of Newton's is as long as this but for curvature that rounding has eaten.
+_ENDLESS = 1e100
 # Up to this many columns coordinate descent in plain Python costs less than loading a compiler.
 _FEW = 16
 
@@ -56,13 +60,18 @@ def proximal(search: Search, tol: float, max_iter: int) -> Mode:
             if refusal is not None:
                 return search.end(Status.NOT_POSITIVE_DEFINITE, refusal, math.inf)
             search.identified = True
-        step = _best(search, 0.01 * min(aim, here.violation), weak) - search.gamma
+        near = 0.01 * min(aim, here.violation)
+        step = _best(search, near, weak) - search.gamma
         reach = float(search.reach(step)[0]) if here.violation <= tol or steps >= _PATIENCE else math.nan
         recession = recession_of(search, reach)
         if recession is not None:
             words = separated(search.target, recession)
             return search.end(Status.NO_FINITE_MODE, words, here.violation, recession=recession)
-        there = _walk(search, step, here, tol)
+        there = _walk(search, step, here, tol, _SHORT)
+        if there is None:
+            search.passes, search.informations = search.passes + 1, search.informations + 1
+            below = _best(search, near, weak=False, majorant=True) - search.gamma
+            there = _walk(search, below, here, tol, _SHORTEST) or _walk(search, step, here, tol, _SHORTEST)
         if there is None:
             break
         here, steps = there, steps + 1
@@ -81,13 +90,14 @@ def _judge(search: Search) -> _Judgement:
     return _Judgement(float(np.max(violated * np.where(violated > 0.0, sd, 0.0), initial=0.0)), active, factor)
 
 
-def _best(search: Search, tol: float, weak: bool) -> Array:
-    """Where the quadratic expansion less the kinks is largest; ``weak`` says that its information nearly is singular.
+def _best(search: Search, tol: float, weak: bool, *, majorant: bool = False) -> Array:
+    """Where the quadratic expansion, or a majorant, less the kinks is largest; ``weak``: it nearly is singular.
 
     Sweeps over coordinates find which are at their kinks; Newton's step on the others ends in one go what sweeps would
     crawl along where columns are nearly collinear or differ by orders of magnitude.
     """
-    kinks, H, score = search.target.kinks, search.state.information, search.state.score
+    kinks, score = search.target.kinks, search.state.score
+    H = search.target.majorant(search.gamma) if majorant else search.state.information
     compiled = search.compiled or search.gamma.size > _FEW
     descend = kernel("descend", compiled)
     curve = np.sqrt(np.maximum(H.diagonal(), np.finfo(np.float64).tiny))
@@ -103,7 +113,7 @@ def _best(search: Search, tol: float, weak: bool) -> Array:
         factor = cholesky_factor(H[np.ix_(active, active)], search.compiled)
         if factor is None and active.size:
             # Rows whose curvature differs by orders of magnitude: those themselves, once, hold what their sum has lost.
-            root = search.target.root(search.gamma) if root is None else root
+            root = search.target.root(search.gamma, majorant=majorant) if root is None else root
             factor = root_factor(np.linalg.qr(root[:, active], mode="r"))
         if factor is not None and active.size:
             best = _level(kinks, factor, active, best, left, search.compiled)
@@ -115,6 +125,8 @@ def _best(search: Search, tol: float, weak: bool) -> Array:
 def _level(kinks: Kinks, factor: Factor, active: Positions, x: Array, left: Array, compiled: bool) -> Array:
     """Newton's step on the quadratic among the coordinates off their kinks, as far as the first that meets its."""
     step, away = factor.solve(left[active], compiled), x[active] - kinks.center[active]
+    if not np.max(np.abs(step)) < _ENDLESS:  # curvature that has died: sweeps alone
+        return x
     inward = (kinks.rate[active] > 0.0) & (away * step < 0.0)
     ends = np.full(active.size, np.inf)
     ends[inward] = -away[inward] / step[inward]
@@ -126,12 +138,12 @@ def _level(kinks: Kinks, factor: Factor, active: Positions, x: Array, left: Arra
     return result
 
 
-def _walk(search: Search, step: Array, here: _Judgement, tol: float) -> _Judgement | None:
+def _walk(search: Search, step: Array, here: _Judgement, tol: float, shortest: float) -> _Judgement | None:
     """Move along a step as far as the log density agrees with it; None if it does nowhere."""
     kinks, start, state = search.target.kinks, search.gamma, search.state
     gain = float(state.score @ step) - kinks.cost(start + step) + kinks.cost(start)
     slack, length = 1e-13 * (1.0 + abs(state.log_density)), 1.0
-    while length >= _SHORTEST:
+    while length >= shortest:
         # The end of a whole step is exact, zeros included; a shorter one leaves its kinks.
         gamma = start + step if length == 1.0 else start + length * step
         search.gamma, search.state = gamma, search.try_at(gamma)

@@ -288,9 +288,15 @@ class ResolvedPrior:
         return own
 
     def table(self) -> Table:
-        """The prior of each column as numbers, with the range of odds ratios that it thinks likely."""
+        """The prior of each column as numbers, with the range of odds ratios that it thinks likely.
+
+        The range of an intercept is one of odds, where its prior is stated.
+        """
         sd, half = np.sqrt(self.variance()), self.half_widths(_SHOWN)
         mean = self.means()
+        for term in self.terms:
+            if term.where:
+                half[term.index] = term.half_width(_SHOWN)
         basis = {j: term.basis.of(j) for term in self.terms if term.basis is not None for j in term.columns}
         rows = []
         for j, (name, label) in enumerate(zip(self.columns, self.labels(), strict=True)):
@@ -311,13 +317,25 @@ class ResolvedPrior:
             ),
             rows=tuple(rows),
             header=(
-                "What each prior says before the data: 95 % of its odds ratios per unit lie in the last two columns.",
+                f"What each prior says before the data: 95 % of its odds ratios per unit{self._of_intercept} lie in "
+                "the last two columns.",
             ),
             notes=self.notes,
         )
 
+    @property
+    def _of_intercept(self) -> str:
+        """What the range of the intercept is one of: odds, which are no ratio."""
+        if self.columns[:1] != ("Intercept",) or self.flat[0]:
+            return ""
+        where = next((term.where for term in self.terms if 0 in term.columns and term.where), "where every column is 0")
+        return f", and of the odds {where} for the intercept,"
+
     def __str__(self) -> str:
         return str(self.table())
+
+    def __repr__(self) -> str:
+        return f"<ResolvedPrior: {self.name}, as numbers for {len(self.columns)} columns>"
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

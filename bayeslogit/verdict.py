@@ -73,6 +73,9 @@ class Verdict:
     def __str__(self) -> str:
         return f"{self.in_words}\n\n{self.table}"
 
+    def __repr__(self) -> str:
+        return f"<Verdict: {self.level}, {RUNGS.get(self.rung, self.rung)}>"
+
     def _repr_html_(self) -> str:
         return self.table._repr_html_()
 

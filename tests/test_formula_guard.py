@@ -355,3 +355,25 @@ def test_a_message_does_not_quote_a_page():
     with pytest.raises(FormulaError, match=r"^'y ~ x0 .* \.\.\. .*x1499' would make more than 1,000 terms") as error:
         read_formula(formula)
     assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("formula", "here"),
+    [
+        ("y ~ factor(g)", "Write C(x) for factor(x)."),
+        ("y ~ as.factor(g)", "Write C(x) for as.factor(x)."),
+        ("y ~ relevel(g, 'b')", "C(x, Treatment('b'))"),
+        ("y ~ x + offset(log(x))", "offset='column'"),
+        ("cbind(y, n) ~ x", "trials='n'"),
+        ("y ~ ns(x, 3)", "cr(x, df=3)"),
+        ("y ~ s(x)", "bs(x, df=5)"),
+        ("y ~ I(x^2)", "Write ** for a power."),
+        ("y ~ x + (1 | g)", "bl.Hierarchical"),
+        ("y ~ Q('a b')", "goes in backticks"),
+    ],
+)
+def test_what_other_systems_write_is_translated(formula, here):
+    with pytest.raises(FormulaError) as raised:
+        read_formula(formula)
+    assert here in str(raised.value)
+    assert ("Allowed are" in str(raised.value)) == (formula == "y ~ I(x^2)")

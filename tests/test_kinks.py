@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.optimize import minimize
+from scipy.special import expit
 from scipy.stats import t as student
 
 import bayeslogit as bl
@@ -337,3 +338,31 @@ def test_separated_columns_of_ten_millions_reach_their_kinked_mode():
     made = target(np.round(rows, 2) * 1.669e7, y, prior)
     mode = find_mode(made)
     assert mode.converged and mode.decrement < 1e-7 and condition(made, mode) < 1e-6
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0, 3.0])
+def test_rows_that_offsets_have_flattened_do_not_stall_the_search(scale):
+    # Found by random search: at the start every row is so far out that its curvature has died.
+    X = np.array(
+        [
+            [1.66372399, 0.65914775, -1.64139729, -0.00520326],
+            [-0.62346374, 0.14863152, -1.60818778, 0.24177188],
+            [0.23538092, 1.57562603, 0.31664502, 0.51054666],
+            [-1.49311668, 2.25272912, -1.91564556, 1.10180186],
+        ]
+    )
+    y, trials, weights = np.array([1, 1, 2, 0]), np.array([3, 3, 3, 2]), np.array([1, 1, 2, 2])
+    offset = np.array([-36.59208047, -0.06161929, -17.84111577, 15.51743695])
+    design = bl.Design.from_arrays(X, y, trials=trials, weights=weights, offset=offset)
+    kinked = bl.Laplace(1.0)
+    prior = bl.priors(default=bl.Normal(1.0), intercept=bl.Normal(scale), terms={"x3": kinked, "x4": kinked})
+    fit = bl.fit(design, prior=prior)
+    assert fit.converged and fit.mode.n_passes < 80
+    beta = fit.params.to_numpy()
+    Z = np.column_stack([np.ones(4), X])
+    left = Z.T @ (weights * (y - trials * expit(Z @ beta + offset)))
+    left -= np.array([1 / scale**2, 1.0, 1.0, 0.0, 0.0]) * beta
+    free = beta[3:] != 0.0
+    left[3:][free] -= np.sign(beta[3:][free])
+    assert np.all(np.abs(left[:3]) < 1e-6) and np.all(np.abs(left[3:][free]) < 1e-6)
+    assert np.all(np.abs(left[3:]) <= 1.0 + 1e-6)

@@ -44,7 +44,7 @@ def test_which_level_is_the_event(values, event, decoded, names):
 def test_a_guessed_event_is_noted():
     data = pd.DataFrame({"switch": ["no", "yes"], "x": [1.0, 2.0]})
     assert build("switch ~ x", data)[1].notes == (
-        "outcome 'switch': event = 'yes' (the other level is 'no'); name another with event=.",
+        "outcome 'switch': event = 'yes' (the other level is 'no'); name another with event= or --event.",
     )
     assert build("switch ~ x", data, event="yes")[1].notes == ()
 
@@ -189,7 +189,7 @@ def test_one_and_true_are_the_event_whatever_the_order_of_the_categories(values)
     assert arrays.y.tolist() == [1, 0, 1, 0]
     assert arrays.notes == (
         f"outcome 'y': event = {values[0]!r}, although it is not the last of the categories "
-        f"({values[0]!r}, {values[1]!r}); name another with event=.",
+        f"({values[0]!r}, {values[1]!r}); name another with event= or --event.",
     )
     _, other = build("y ~ x", data, event=values[1])
     assert other.y.tolist() == [0, 1, 0, 1] and other.notes == ()

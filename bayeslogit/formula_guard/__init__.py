@@ -19,6 +19,7 @@ from bayeslogit.errors import FormulaError
 from bayeslogit.formula_guard.factor import CONTRASTS as CONTRASTS
 from bayeslogit.formula_guard.factor import QUOTED, Factor
 from bayeslogit.formula_guard.factor import TRANSFORMS as TRANSFORMS
+from bayeslogit.formula_guard.translations import GROUPS, translated
 
 _LONGEST = 20_000
 _DEEPEST = 40
@@ -147,6 +148,13 @@ def _tokens(text: str) -> list[Any]:
         raise FormulaError(f"The formula {text!r} cannot be read: {plain_message(error)}") from None
 
 
+def _explained(message: str) -> str:
+    """What the parser says, and what it most often means."""
+    if not message.startswith("Missing operator"):
+        return message
+    return f"{message.split('`. ')[0].rstrip('`')}`. A name with blanks goes in backticks."
+
+
 def _outcome(text: str, tokens: list[Any]) -> str:
     """The one name on the left; the second token then begins with the tilde."""
     tildes = [token for token in tokens if token.kind.value == "operator" and "~" in token.token]
@@ -156,10 +164,9 @@ def _outcome(text: str, tokens: list[Any]) -> str:
         raise FormulaError(f"The formula {text!r} has more than one '~'; it needs exactly one.")
     named = tokens[0].kind.value == "name" and tokens[0].token not in ("", ".")
     if not (named and tokens[1] is tildes[0] and tokens[1].token.strip().startswith("~")):
-        raise FormulaError(
-            f"The formula {text!r}: the left side must be the name of one column, the outcome. A name with blanks or "
-            "signs goes in backticks: `Alive at day 30?`."
-        )
+        called = str(tokens[0].token).partition("(")[0].strip()
+        why = translated(called) or "A name with blanks or signs goes in backticks: `Alive at day 30?`."
+        raise FormulaError(f"The formula {text!r}: the left side must be the name of one column, the outcome. {why}")
     if len(tokens) == 2 and not tokens[1].token.strip().removeprefix("~").strip():
         raise FormulaError(f"The formula {text!r} has no terms; for an intercept alone write 'outcome ~ 1'.")
     return str(tokens[0].token)
@@ -182,7 +189,9 @@ def _check_terms(reading: Reading) -> None:
     except FormulaError:
         raise
     except (FormulaicError, SyntaxError, ValueError, TypeError, AttributeError, LookupError) as error:
-        raise FormulaError(f"The formula {given} cannot be read: {reading.shown(plain_message(error))}") from None
+        raise FormulaError(
+            f"The formula {given} cannot be read: {_explained(reading.shown(plain_message(error)))}"
+        ) from None
     if terms > _MOST_TERMS:
         raise FormulaError(f"{given} would make more than {_MOST_TERMS:,} terms; write out the ones that are meant.")
 
@@ -299,7 +308,7 @@ class _Writer:
         if kind == "context" and text in "[]":
             raise FormulaError(f"{self.formula!r}: square brackets are not allowed; name columns and use transforms.")
         if kind == "operator" and "|" in text:
-            raise FormulaError(f"{self.formula!r}: group terms with '|' are not part of this model.")
+            raise FormulaError(f"{self.formula!r}: {GROUPS}")
         if kind == "value" and not re.fullmatch(r"[0-9.]+", text):
             raise FormulaError(f"{text} in {self.formula!r}: a number or string by itself is no term; use I(...).")
         if kind == "operator" and text == "in":

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from bayeslogit.errors import FormulaError
+from bayeslogit.formula_guard.translations import translated
 
 # Transforms, with the names of the arguments that follow the data, in their order.
 _ELEMENTWISE = ("log", "log1p", "log2", "log10", "exp", "expm1", "sqrt", "abs")
@@ -95,19 +96,22 @@ class Factor:
                 # In brackets a line break means nothing, as in the rest of a formula.
                 return ast.parse(f"({self.source}\n)", mode="eval").body
         except (SyntaxError, ValueError, MemoryError):
-            raise FormulaError(f"{self.text!r} is not an expression that a formula can hold. {allowed()}") from None
+            called = re.match(r"\s*([\w.]+)\s*\(", self.text)  # R's names hold dots: as.factor
+            why = (translated(called[1]) if called else "") or allowed()
+            raise FormulaError(f"{self.text!r} is not an expression that a formula can hold. {why}") from None
 
     def refuse(self, node: ast.AST, why: str = "") -> NoReturn:
         piece = ast.unparse(node)
         for name, column in self.quoted.items():
             piece = piece.replace(name, f"`{column}`")
-        if not why and isinstance(node, ast.Attribute) and node.attr in _ARGUMENTS:
+        known = "" if why else translated(piece)
+        if not (why or known) and isinstance(node, ast.Attribute) and node.attr in _ARGUMENTS:
             why = f"Write {node.attr}(...) for {piece}(...)."
-        elif not why and isinstance(node, ast.Attribute):
+        elif not (why or known) and isinstance(node, ast.Attribute):
             why = f"If {piece!r} is a column, put it in backticks: `{piece}`."
         raise FormulaError(
             f"{piece[:200]!r} in {self.text[:200]!r} is not allowed in a formula: a formula is data, not code. "
-            f"{why} {allowed()}".replace("  ", " ")
+            f"{known or f'{why} {allowed()}'.strip()}"
         )
 
     def column_of(self, node: ast.Name) -> str:
@@ -145,6 +149,8 @@ class Factor:
             case ast.Compare(ops=[op]) if isinstance(op, _COMPARISONS):
                 left, right = (self._compared(part, depth) for part in (node.left, node.comparators[0]))
                 return ast.Compare(left, node.ops, [right])
+            case ast.BinOp(op=ast.BitXor()):
+                self.refuse(node, "Write ** for a power.")
             case ast.Compare(ops=[_, _, *_]):
                 self.refuse(node, "Compare two things at a time.")
             case ast.Call():
