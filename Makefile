@@ -1,6 +1,6 @@
 # Everything here makes its own environment (.venv) first; `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo reports docs test check prove lowest lint format bench clean package develop
+.PHONY: help demo reports docs test check coverage prove mutants lowest lint format bench clean package develop
 
 # BLAS on one thread: two test processes already fill two cores.
 THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -31,6 +31,17 @@ check: lint ## style, types and the quick tests (under a minute)
 	@echo "make check: the quick tests, in two processes"
 	@$(PYTEST) -n 2 --dist loadfile -m "not slow and not prove"
 
+coverage: develop ## say which lines of bayeslogit/ the tests of `make test` do not run (ten minutes)
+	@echo "make coverage: the tests of make test, with every line that they run noted"
+	@.venv/bin/python -m coverage erase
+	@$(THREADS) .venv/bin/python -m coverage run -m pytest -n 2 --dist loadfile -m "not prove"
+	@echo "make coverage: the compiled loops once more as Python, because compiled code leaves no trace"
+	@# As Python they warn where hashes wrap around and infinities meet; compiled they do not.
+	@NUMBA_DISABLE_JIT=1 $(THREADS) .venv/bin/python -m coverage run -m pytest -q tests/test_kernels.py -m "not prove" \
+	  -W ignore::RuntimeWarning
+	@.venv/bin/python -m coverage combine --quiet
+	@.venv/bin/python -m coverage report
+
 prove: develop ## what needs Chromium, LaTeX, R or an hour, and the oldest supported versions
 	@echo "make prove: the long checks and the oldest supported versions of our dependencies"
 	@for program in chromium pdflatex Rscript; do \
@@ -40,6 +51,9 @@ prove: develop ## what needs Chromium, LaTeX, R or an hour, and the oldest suppo
 	@$(MAKE) --no-print-directory lowest
 	@$(PYTEST) -m prove || { status=$$?; \
 	  if [ $$status -eq 5 ]; then echo "make prove: no test is marked prove yet"; else exit $$status; fi; }
+
+mutants: develop ## put small faults into the rooms of the numbers, one by one, and say which no test notices (hours)
+	@$(THREADS) .venv/bin/python tools/mutants.py
 
 lowest: develop ## run the quick tests with the oldest dependencies that pyproject.toml allows (Python 3.12)
 	@echo "make lowest: the quick tests with the oldest versions that pyproject.toml allows, in .venv-lowest"

@@ -16,12 +16,30 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
-from bayeslogit.errors import ArgumentError, BayeslogitError
+from bayeslogit.errors import ArgumentError, BayeslogitError, UnknownArgumentError
 
 Rule = tuple[Callable[[Any], bool], str]
 
 # Arguments of which the rooms say more than their kind, such as the names there are; they are asked first.
 _SAYS_MORE = frozenset({"at", "fit", "fits", "design", "method", "probs", "weights", "scale", "summaries", "terms"})
+# What arguments are called elsewhere, and here.
+_HERE = {
+    **dict.fromkeys(("alpha", "level", "conf_level", "conf_int", "ci", "ci_prob", "hdi_prob", "cred_mass"), "prob"),
+    **dict.fromkeys(("exog", "newdata", "new_data", "X", "at"), "new"),
+    **dict.fromkeys(("type", "cov_type", "vcov", "which"), "kind"),
+    **dict.fromkeys(("random_state", "seed", "random_seed"), "rng"),
+    **dict.fromkeys(("n_samples", "num_samples", "ndraws", "samples"), "draws"),
+    **dict.fromkeys(("sample_weight", "freq_weights", "var_weights"), "weights"),
+    **dict.fromkeys(("C", "penalty", "lambda_", "l2", "l1", "priors", "prior_scale"), "prior"),
+    **dict.fromkeys(("maxiter", "maxit"), "max_iter"),
+    **dict.fromkeys(("formula", "design"), "model"),
+    **dict.fromkeys(("df", "frame", "dataset"), "data"),
+    **dict.fromkeys(("na_action", "na_rm"), "missing"),
+    "prob": "alpha",
+    **dict.fromkeys(("exp", "odds_ratio", "or_"), "exponentiate"),
+}
+# Whole numbers that are of use from here on.
+_COUNTS = {"most_rows": 1, "named": 0}
 # The largest whole number that every array and every float holds exactly.
 _LARGEST = 1 << 53
 
@@ -79,13 +97,20 @@ def guarded[F: Callable[..., Any]](function: F) -> F:
     ------
     ArgumentError
         When it is called with one that is not: the message names it, what was given, and what may be given.
+    UnknownArgumentError
+        When it is called with one that it does not have.
     """
     signature = inspect.signature(function)
     rules = {name: rule for name, each in signature.parameters.items() if (rule := _rule_of(each)) is not None}
-    if not rules:
-        return function
     names = tuple(signature.parameters)
-    call = function.__qualname__
+    open_ended = any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values())
+    if not rules and (open_ended or not names):
+        return function
+    of_method = names[:1] == ("self",)
+
+    def called_name(args: tuple[Any, ...]) -> str:
+        # A method of a base class is one of the object that the caller holds.
+        return f"{type(args[0]).__name__}.{function.__name__}" if of_method and args else function.__qualname__
 
     def refuse(name: str, value: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
         if name in _SAYS_MORE:
@@ -95,7 +120,7 @@ def guarded[F: Callable[..., Any]](function: F) -> F:
                 raise
             except Exception:  # what NumPy says of it means nothing to the caller
                 pass
-        raise _refused(call, name, value, rules[name][1]) from None
+        raise _refused(called_name(args), name, value, rules[name][1]) from None
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -104,6 +129,8 @@ def guarded[F: Callable[..., Any]](function: F) -> F:
             if rule is not None and not rule[0](value):
                 refuse(name, value, args, kwargs)
         for name, value in kwargs.items():
+            if name not in names and not open_ended:
+                raise _unknown(called_name(args), name, names[of_method:])
             rule = rules.get(name)
             if rule is not None and not rule[0](value):
                 refuse(name, value, args, kwargs)
@@ -134,6 +161,9 @@ def _rule_of(parameter: inspect.Parameter) -> Rule | None:
         return (_seed, "a whole number from 0 up is needed as seed, or a numpy.random.Generator")
     if name == "prob":
         return (_probability, "the probability of an interval lies between 0 and 1, for example 0.95")
+    if name in _COUNTS:
+        least = _COUNTS[name]
+        return (lambda value: _whole(value) and value >= least, f"a whole number is needed, from {least} up")
     words = [_bare(word) for word in alternatives(annotation)]
     if any(word not in _KINDS and word not in _RECORDS for word in words):
         return None
@@ -177,6 +207,18 @@ def alternatives(annotation: str) -> list[str]:
 
 def _bare(word: str) -> str:
     return word.partition("[")[0]
+
+
+def _unknown(call: str, name: str, names: Sequence[str]) -> UnknownArgumentError:
+    here = _HERE.get(name)
+    meant = (
+        ""
+        if here not in names
+        else f" Here it is {here}="
+        + (" (1 - alpha)." if name == "alpha" else " (1 - prob)." if name == "prob" else ".")
+    )
+    known = f"its arguments are {', '.join(names)}" if names else "it takes none"
+    return UnknownArgumentError(f"{call}(): there is no argument {name!r}; {known}.{meant}")
 
 
 def _refused(call: str, name: str, value: Any, meant: str) -> ArgumentError:

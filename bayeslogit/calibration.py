@@ -7,8 +7,8 @@ prior and data from them, their ranks among draws of the posterior are uniform, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +21,44 @@ from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.ladder import ChainPlan, sample_posterior
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.importance import sample_importance, sample_laplace, sample_variational
+from bayeslogit.posterior.nuts_sampling import sample_nuts
 from bayeslogit.posterior.quadrature import sample_quadrature
 from bayeslogit.posterior.rung import Rung
+from bayeslogit.posterior.scale_given import reference
+from bayeslogit.posterior.scale_grid import can_grid, sample_grid
+from bayeslogit.posterior.scale_nuts import sample_scales
+from bayeslogit.posterior.scale_target import ScaleTarget
 from bayeslogit.presets import as_prior
 from bayeslogit.prior_draws import draw_prior
 from bayeslogit.quantities import replicate
+from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.solve import find_mode
 from bayeslogit.target import LogPosterior
 
 Array = NDArray[np.float64]
 Sampler = Callable[[LogPosterior, Mode, int, np.random.Generator], Rung]
+ScaleSampler = Callable[[Design, ResolvedPrior, int, np.random.Generator], Rung]
+# Draws of NUTS for every one that is kept: ranks want independent ones, and a draw is worth half of one or more.
+_THINNED = 6
+
+
+def _chains(target: LogPosterior, mode: Mode, draws: int, rng: np.random.Generator) -> Rung:
+    rung = sample_nuts(target, mode, draws=_THINNED * draws, rng=rng, chains=2, evidence=False)
+    return replace(rung, values=rung.values[::_THINNED][:draws])
+
+
+def _scale_chains(design: Design, prior: ResolvedPrior, draws: int, rng: np.random.Generator) -> Rung:
+    target = ScaleTarget.of(design, prior)
+    rung, _ = sample_scales(target, design, prior, draws=_THINNED * draws, rng=rng, chains=2, evidence=False)
+    return replace(rung, values=rung.values[::_THINNED][:draws])
+
+
+def _scale_grid(design: Design, prior: ResolvedPrior, draws: int, rng: np.random.Generator) -> Rung:
+    found = sample_grid(prior, reference(design, prior), draws, rng) if can_grid(prior) else None
+    if found is None:
+        raise FitError(f"{prior.name} has more than one unknown scale: no grid integrates over it.")
+    return found[0]
+
 
 RUNGS: Mapping[str, Sampler] = {
     "laplace": sample_laplace,
@@ -38,8 +66,10 @@ RUNGS: Mapping[str, Sampler] = {
     "importance": sample_importance,
     "quadrature": sample_quadrature,
     "auto": lambda t, m, n, rng: sample_posterior(t, m, "auto", n, rng, ChainPlan(allowed=False))[0],
-    "nuts": lambda t, m, n, rng: sample_posterior(t, m, "nuts", n, rng, ChainPlan())[0],
+    "nuts": _chains,
 }
+# Under unknown scales there is no mode: "importance" integrates over a grid of the one scale.
+SCALE_RUNGS: Mapping[str, ScaleSampler] = {"importance": _scale_grid, "nuts": _scale_chains}
 
 
 class Calibration(NamedTuple):
@@ -164,7 +194,8 @@ def simulated_ranks(
         Proper in every column; resolved once, against ``design``, and held fixed.
     methods : sequence of str, or mapping of str to function
         Rungs: "laplace", "variational", "importance", "quadrature" (up to three columns), "auto" (without NUTS) and
-        "nuts"; or functions of target, mode, number of draws and generator that return a `Rung`.
+        "nuts" (two chains, every sixth draw kept); or functions of target, mode, number of draws and generator that
+        return a `Rung`. Under a prior with unknown scales "importance" (with one scale) and "nuts".
     replications : int
         Coefficients and data sets.
     draws : int
@@ -183,9 +214,9 @@ def simulated_ranks(
     PriorError
         If some coefficient has no proper prior.
     """
-    samplers = _samplers(methods)
     random, replications, draws = generator(rng), count("replications", replications), count("draws", draws)
     resolved = as_prior(prior).resolve(design)
+    samplers = _samplers(methods, RUNGS if not resolved.open else SCALE_RUNGS)
     blocks, first = list(design.source.blocks()), int(design.has_intercept)
     X = np.vstack([block.X.toarray() for block in blocks])
     trials, weights, offset = (
@@ -207,11 +238,10 @@ def simulated_ranks(
             offset=offset,
             intercept=bool(first),
         )
-        target = LogPosterior.of(data, resolved)
-        mode = find_mode(target)
+        posterior = _sampled(data, resolved)
         for name, sample in samplers.items():
             try:
-                rung = sample(target, mode, draws, random)
+                rung = posterior(sample, draws, random)
             except FitError:
                 levels[name].append("error")
                 continue
@@ -221,10 +251,19 @@ def simulated_ranks(
     return Ranks(design.columns, draws, ranks, probability, {name: tuple(each) for name, each in levels.items()})
 
 
-def _samplers(methods: Sequence[str] | Mapping[str, Sampler]) -> Mapping[str, Sampler]:
+def _sampled(data: Design, prior: ResolvedPrior) -> Callable[[Any, int, np.random.Generator], Rung]:
+    """What asks a rung about these data."""
+    if prior.open:
+        return lambda sample, draws, rng: sample(data, prior, draws, rng)
+    target = LogPosterior.of(data, prior)
+    mode = find_mode(target)
+    return lambda sample, draws, rng: sample(target, mode, draws, rng)
+
+
+def _samplers(methods: Sequence[str] | Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(methods, Mapping):
         return methods
-    unknown = [name for name in methods if name not in RUNGS]
+    unknown = [name for name in methods if name not in known]
     if unknown or isinstance(methods, str):
-        raise ArgumentError(f"methods={methods!r}: a sequence of {', '.join(map(repr, RUNGS))}.")
-    return {name: RUNGS[name] for name in methods}
+        raise ArgumentError(f"methods={methods!r}: a sequence of {', '.join(map(repr, known))}.")
+    return {name: known[name] for name in methods}

@@ -11,6 +11,10 @@ class ArgumentError(BayeslogitError, ValueError):
     """An argument of a call that cannot be right, whatever the data are."""
 
 
+class UnknownArgumentError(ArgumentError, TypeError):
+    """An argument that a call does not have; other packages may call it so."""
+
+
 class NoColumnError(ArgumentError, KeyError):
     """A column that a table does not have."""
 

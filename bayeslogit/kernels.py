@@ -9,6 +9,7 @@ A sparse row is ``full`` (a few dense columns, centred as they are read) followe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
+from bayeslogit.interrupts import answering
 from bayeslogit.logistic import log_odds_terms
 
 Array = NDArray[np.float64]
@@ -28,9 +30,14 @@ def kernel(name: str, compiled: bool) -> Callable[..., Any]:
     """The pass of that name."""
     if not compiled:
         return TWINS[name]
+    return _loop(name)
+
+
+@functools.cache
+def _loop(name: str) -> Callable[..., Any]:
     from bayeslogit.loops import LOOPS
 
-    return LOOPS[name]
+    return answering(LOOPS[name])
 
 
 def _rows(X: Values, center: Array | None, first: int = 0) -> Array:
@@ -270,7 +277,18 @@ def _twin_moments(X: Values, count: Array) -> tuple[Array, Array, Array, Array]:
     return mean, count @ np.square(values - mean), values.min(axis=0), values.max(axis=0)
 
 
+def _of_columns(twin: Callable[..., Any]) -> Callable[..., Any]:
+    """The same of rows that are stored column by column, shape (k, n)."""
+    return lambda columns, *rest: twin(columns.T, *rest)
+
+
 TWINS: dict[str, Callable[..., Any]] = {
+    "predict_columns": _of_columns(_twin_predict),
+    "score_columns": _of_columns(_twin_score),
+    "slope_columns": _of_columns(_twin_slope),
+    "information_columns": _of_columns(_twin_information),
+    "expand_columns": _of_columns(_twin_expand),
+    "moments_columns": _of_columns(_twin_moments),
     "predict": _twin_predict,
     "score": _twin_score,
     "slope": _twin_slope,

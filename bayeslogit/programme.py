@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dgeqrf
 
+from bayeslogit.interrupts import interruptible
 from bayeslogit.overlap import Signed, fitted, proved
 from bayeslogit.plane import ROUNDING, SURE, Columns, margins
 
@@ -131,7 +133,8 @@ class Programme:
         yield () if z is None else self._meant(z[:-1]), None
         # Neither a direction nor a proof: the columns, or some combination of them, may hardly differ. The third runs
         # in coordinates in which they are orthonormal.
-        U, size, Vt = np.linalg.svd(self._rows @ seen, full_matrices=False)
+        rows = self._rows @ seen
+        U, size, Vt = interruptible(lambda: np.linalg.svd(rows, full_matrices=False), 20.0 * rows.size * rows.shape[1])
         long = float(np.sqrt(U.shape[0]))
         noise = min(max(ROUNDING * size[0] / size[-1], _TOLERANCE), 1e-6)
         w, r = _solve(-long * U.sum(axis=0), -long * U, np.zeros((0, U.shape[1])), noise)
@@ -181,9 +184,19 @@ def _split(rows: Array) -> tuple[Array, Array]:
     k = rows.shape[1]
     if rows.size == 0:
         return np.zeros((k, 0)), np.eye(k)
+    if rows.shape[0] > k:  # what the rows see is what their triangle sees
+        tall = rows
+        rows = interruptible(lambda: _triangle(tall), 2.0 * tall.size * k)
     _, size, Vt = np.linalg.svd(rows, full_matrices=rows.shape[0] < k)
     rank = int(np.sum(size > RANK * size[0]))
     return Vt[:rank].T, Vt[rank:].T
+
+
+def _triangle(rows: Array) -> Array:
+    """R of the QR decomposition, by LAPACK itself: NumPy's wrapper lets no other thread see Ctrl-C meanwhile."""
+    k = rows.shape[1]
+    result: Array = np.triu(dgeqrf(rows, lwork=64 * k)[0][:k])
+    return result
 
 
 def _solve(
@@ -192,7 +205,8 @@ def _solve(
     """Minimise over the unit box: where, or the multipliers of the rows if the minimum is zero."""
     from scipy.optimize import linprog
 
-    solution = linprog(
+    programme = partial(
+        linprog,
         objective,
         A_ub=rows,
         b_ub=np.zeros(rows.shape[0]),
@@ -202,6 +216,8 @@ def _solve(
         method="highs",
         options={"primal_feasibility_tolerance": tolerance, "dual_feasibility_tolerance": _TOLERANCE},
     )
+    # A pivot passes over the rows, and there are about as many pivots as columns, or several times as many.
+    solution = interruptible(programme, 10.0 * rows.size * rows.shape[1])
     if solution.x is None or solution.fun is None:
         return None, None
     if solution.fun > -1e-7:

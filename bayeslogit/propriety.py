@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 
 import numpy as np
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from bayeslogit.design import Design
 from bayeslogit.errors import PriorError
+from bayeslogit.interrupts import interruptible
 from bayeslogit.resolved import PriorTerm, ResolvedPrior
 from bayeslogit.sources.memory import Block
 
@@ -300,7 +301,8 @@ def _largest_gain(signed: Array, level: Array, idle: NDArray[np.bool_]) -> Array
 def _programme(objective: Array, rows: Array, level: Array) -> Array | None:
     from scipy.optimize import linprog
 
-    solution = linprog(
+    programme = partial(
+        linprog,
         objective,
         A_ub=-rows,
         b_ub=np.zeros(rows.shape[0]),
@@ -310,6 +312,7 @@ def _programme(objective: Array, rows: Array, level: Array) -> Array | None:
         method="highs",
         options={"primal_feasibility_tolerance": _FEASIBLE, "dual_feasibility_tolerance": _FEASIBLE},
     )
+    solution = interruptible(programme, 10.0 * rows.size * rows.shape[1])
     if solution.x is None or solution.fun is None or solution.fun > -1e-7:
         return None
     return np.asarray(solution.x, dtype=np.float64)

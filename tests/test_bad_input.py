@@ -6,15 +6,21 @@ errors of `bayeslogit.errors` may come out, and no warning of NumPy.
 
 from __future__ import annotations
 
+import ast
 import inspect
+import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import bayeslogit as bl
+from bayeslogit import plot
+from bayeslogit.boundary import short
 from bayeslogit.cli import run
+from bayeslogit.cli_app import app
 from bayeslogit.errors import (
     ArgumentError,
     BayeslogitError,
@@ -25,6 +31,7 @@ from bayeslogit.errors import (
     FormulaError,
     PriorError,
 )
+from bayeslogit.estimator import BayesianLogisticRegression, BayesianLogisticRegressionCV
 
 N = 40
 _rng = np.random.default_rng(5)
@@ -40,6 +47,7 @@ DRAWS = FIT.sample("laplace", draws=60, rng=1)
 PATH = bl.path(DESIGN, prior=bl.Laplace(1.0), scales=4)
 TABLE = FIT.summary()
 CHART = PATH.figure()
+TO_MATPLOTLIB = CHART.to_matplotlib
 SITE = bl.site_summary(DESIGN, site="north")
 
 
@@ -146,6 +154,26 @@ ROWS = [
     ("groups are ragged", lambda: DESIGN.group_codes([[1, 2], [3]]), D, "rows of different lengths"),
     # --- priors
     *[(f"Normal({v!r})"[:20], lambda v=v: bl.Normal(v), P, "positive finite number") for v in (0, -1, NAN, INF, "1")],
+    *[
+        (
+            f"{family.__name__}, scale {v}",
+            lambda family=family, v=v: family(v),
+            P,
+            "scale must be a positive finite number",
+        )
+        for family in (bl.Laplace, bl.Cauchy, bl.GroupLaplace, bl.HalfNormal)
+        for v in (0, -1, NAN, INF)
+    ],
+    *[
+        (
+            f"{family.__name__}, {a} and {b}",
+            lambda family=family, a=a, b=b: family(a, b),
+            P,
+            "must be a positive finite",
+        )
+        for family in (bl.StudentT, bl.HalfT)
+        for a, b in ((0, 1), (-1, 1), (NAN, 1), (INF, 1), (3, 0), (3, -1), (3, NAN), (3, INF))
+    ],
     ("Normal(huge)", lambda: bl.Normal(HUGE), P, "positive finite number"),
     ("Normal(1e200)", lambda: bl.Normal(1e200), P, "rescale the column"),
     ("Normal(mean)", lambda: bl.Normal(1.0, mean=NAN), P, "mean must be a finite number"),
@@ -290,11 +318,83 @@ ROWS = [
     ("table column", lambda: TABLE.column("nope"), A, "has no column 'nope'; it has term"),
     ("chart width", lambda: CHART.svg(NAN), A, "a size is positive and finite"),
     ("chart height", lambda: CHART.to_matplotlib(height=-1), A, "a size is positive and finite"),
+    # --- the same on draws, paths, scales, tables
+    ("effects of no fit", lambda: bl.effects(3, "x"), A, "a fit is needed, or its draws"),
+    ("sample by a method unknown", lambda: bl.sample(DESIGN, prior=PRIOR, method="gibbs"), A, "a posterior is 'auto'"),
+    ("sample an array", lambda: bl.sample(X, Y), A, "Design.from_arrays"),
+    ("get_prediction", lambda: FIT.get_prediction(FRAME[["x"]]), D, "no column 'z'"),
+    ("tidy", lambda: FIT.tidy(exponentiate="yes"), A, "True or False is needed"),
+    ("summary prob", lambda: FIT.summary(95), A, "between 0 and 1, for example 0.95"),
+    ("draws: contrast", lambda: DRAWS.contrast({"nope": 1.0}), A, "no columns nope; this fit has Intercept, x, z"),
+    ("draws: effects", lambda: DRAWS.effects("nope"), A, "no variable of this model, which has x, z"),
+    ("draws: odds ratios", lambda: DRAWS.odds_ratios(per={"x": "iqr"}), A, "give 'unit', 'sd'"),
+    ("draws: replicated", lambda: DRAWS.posterior_predictive(FRAME[["x"]]), D, "no column 'z'"),
+    ("draws: predict", lambda: DRAWS.predict(put(x=NAN)), D, "missing values in x (40 rows)"),
+    ("draws: relabel", lambda: DRAWS.relabel({"nope": "a"}), A, "no column or variable of this fit"),
+    ("draws: summary", lambda: DRAWS.summary(prob=95), A, "between 0 and 1"),
+    ("draws: tidy", lambda: DRAWS.tidy(exponentiate=1), A, "True or False is needed"),
+    ("draws: to_arviz", lambda: DRAWS.to_arviz(rng=-1), A, "a whole number from 0 up is needed as seed"),
+    ("draws: interval", lambda: DRAWS.conf_int(0), A, "between 0 and 1"),
+    ("draws: data", lambda: DRAWS.data(3), A, "a text is needed"),
+    ("path: interval", lambda: PATH.conf_int(95), A, "between 0 and 1"),
+    ("path: relabel", lambda: PATH.relabel({"nope": "a"}), A, "no column or variable of this fit"),
+    ("averaged nodes", lambda: chosen().averaged(nodes=1), A, "5 to 200 scales"),
+    ("averaged hyperprior", lambda: chosen().averaged("wide"), A, "give bayeslogit.HalfNormal(scale)"),
+    ("sensitivity figure", lambda: bl.sensitivity(DRAWS).figure(most_rows=0), A, "a whole number is needed, from 1 up"),
+    ("table to_frame", lambda: TABLE.to_frame(labels="no"), A, "True or False is needed"),
+    ("pooled nowhere", lambda: pooled().to_json("no/such/folder/p.json"), A, "there is no folder"),
+    ("pooled by a number", lambda: pooled().to_json(3), A, "a text or a path is needed"),
+    ("site to a folder", lambda: SITE.to_json("."), A, "is a folder; name a file in it"),
+    ("site from nothing", lambda: bl.SiteSummary.from_json("none.json"), FF, "cannot be read"),
+    ("bias_variance of nothing", lambda: bl.bias_variance(3), A, "a formula such as 'y ~ x' or a Design"),
+    ("bias_variance scales", lambda: bl.bias_variance(DESIGN, prior=PRIOR, scales="a"), A, "two positive numbers"),
+    ("preset rows", lambda: bl.preset("rstanarm", rows="a"), P, "rows is 'expanded'"),
+    ("resolve without columns", lambda: normals(cov=np.eye(2)).resolve(DESIGN), P, "needs columns="),
+    ("describe a number", lambda: PRIOR.describe(3), A, "a bayeslogit.Design is needed"),
+    ("claim of a kind unknown", lambda: bl.Claim("nonsense", "x"), A, "the kind is 'odds ratio', 'interval'"),
+    ("claim of a negative ratio", lambda: bl.Claim("odds ratio", "x", value=-1.0), A, "with a positive number"),
+    ("claim of NaN", lambda: bl.Claim("interval", "x", value=NAN), A, "a finite number is needed"),
+    ("claim with a list as key", lambda: bl.Claim.parse("p({[]: 1}) > 0.5"), A, "not a dict of plain values"),
+    # --- data sets and figures
+    ("describe a data set", lambda: bl.datasets.describe("iris"), A, "choose one of berkeley, lbw, pima, wells"),
+    ("facts of a number", lambda: bl.datasets.facts(3), A, "a text is needed"),
+    ("file of a data set", lambda: bl.datasets.file("iris"), A, "choose one of berkeley, lbw, pima, wells"),
+    ("data set in a library", lambda: bl.datasets.load("wells", library="spark"), A, "choose 'pandas' or 'polars'"),
+    ("plot: bins", lambda: plot.binned_residuals(FIT, bins=NAN), A, "bins=nan: a whole number is needed"),
+    ("plot: band", lambda: plot.calibration(FIT, band="wide"), A, "'consistency', 'confidence'"),
+    ("plot: comparison", lambda: plot.comparison(FIT), A, "what bayeslogit.compare returns is needed"),
+    ("plot: a table", lambda: plot.figure(TABLE), A, "a Chart is needed"),
+    ("plot: size", lambda: plot.figure(CHART, size=(1,)), A, "give a width in inches, or a pair"),
+    ("plot: terms", lambda: plot.forest(FIT, terms=["nope"]), A, "no column 'nope'; there are Intercept, x, z"),
+    ("plot: rows", lambda: plot.forest(FIT, most_rows=0), A, "a whole number is needed, from 1 up"),
+    ("plot: loo", lambda: plot.influence(FIT, loo=3), A, "a bayeslogit.LooResult is needed"),
+    ("plot: variable", lambda: plot.marginal_effects(FIT, "nope"), A, "no variable of this model"),
+    ("plot: values", lambda: plot.marginal_effects(FIT, "x", values=[[1], [2]]), A, "'x' takes finite numbers"),
+    ("plot: overlay", lambda: plot.overlay(FIT, 3), A, "a bayeslogit.Fit or a bayeslogit.Draws is needed"),
+    ("plot: names", lambda: plot.overlay(FIT, DRAWS, names=3), A, "two names are needed"),
+    ("plot: path", lambda: plot.path(FIT), A, "what bayeslogit.path returns is needed"),
+    ("plot: named", lambda: plot.path(PATH, named=-1), A, "a whole number is needed, from 0 up"),
+    ("plot: by", lambda: plot.predictive(FIT, by=["nope"]), A, "the data have no column 'nope'"),
+    ("plot: per", lambda: plot.prior_posterior(FIT, per="iqr"), A, "give 'unit', 'sd'"),
+    ("plot: flat prior", lambda: plot.prior_predictive(FIT), P, "there is nothing to draw"),
+    ("plot: scales", lambda: plot.scale_choice(PATH), A, "what bayeslogit.choose_scale or scale_axis returns"),
+    ("plot: sensitivity", lambda: plot.sensitivity(3), A, "a bayeslogit.Sensitivity or a bayeslogit.Fit"),
+    ("plot: train and test", lambda: plot.train_test(3), A, "what bayeslogit.scale_axis or bias_variance returns"),
+    ("plot: bias and variance", lambda: plot.bias_variance(3), A, "what bayeslogit.bias_variance returns is needed"),
+    ("plot: elicited", lambda: plot.elicited(3), A, "what bayeslogit.elicit returns is needed"),
 ]
 
 
 def normals(**given):
     return bl.MultivariateNormal(mean=[0.0, 0.0], **given)
+
+
+def chosen():
+    return bl.choose_scale(DESIGN, prior=PRIOR, scales=[1.0, 2.0])
+
+
+def pooled():
+    return bl.pool_sites([SITE], PRIOR)
 
 
 def factor_fit():
@@ -319,6 +419,48 @@ def wide_factor():
     names = [f"a{k}" for k in range(N)]
     frame = put(**{k: names for k in "abcd"})
     return formula("y ~ C(a):C(b):C(c):C(d)", frame)
+
+
+# What can be wrong, and the row or command that shows it.
+KINDS = {
+    "wrong types": "formula is a number",
+    "wrong shapes": "X is three-dimensional",
+    "wrong lengths": "weights too short",
+    "NaN": "X is NaN",
+    "infinity": "infinite value",
+    "empty": "X is empty",
+    "one class": "one class as text",
+    "one level": "one level",
+    "three classes": "three classes",
+    "negative weights": "negative weight",
+    "zero weights": "weights of zero",
+    "trials below successes": "trials below successes",
+    "scale 0": "Normal(0)",
+    "scale NaN": "Normal(nan)",
+    "scale inf": "Normal(inf)",
+    "df 0": "StudentT df 0",
+    "df below 0": "StudentT df -1",
+    "covariance not symmetric": "covariance is lopsided",
+    "covariance indefinite": "covariance is indefinite",
+    "unknown term in priors": "unknown term",
+    "unseen level": "new has an unseen level",
+    "missing columns at predict": "new lacks a column",
+    "duplicate names": "repeated names",
+    "Unicode names": "unicode column is missing",
+    "huge whole numbers": "huge whole numbers",
+    "mixed types": "mixed types",
+    "not UTF-8": "fit latin.csv",
+    "ragged rows": "fit ragged.csv",
+    "a directory": "fit sub",
+    "an unreadable file": "fit loop.csv",
+    "a truncated file": "fit cut.parquet",
+}
+
+
+def test_every_kind_of_bad_input_has_a_row():
+    there = {row[0] for row in ROWS} | {" ".join(row[0][:2]) for row in COMMANDS}
+    assert set(KINDS.values()) - there == set()
+    assert len(ROWS) == len({row[0] for row in ROWS})
 
 
 @pytest.mark.parametrize(("call", "error", "words"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
@@ -413,13 +555,20 @@ def calls():
         **{f"Path.{name}": (getattr(PATH, name), given) for name, given in PATH_CALLS.items()},
         **{f"Comparison.{name}": (getattr(compared, name), {}) for name in ("figure", "tidy", "glance")},
         **{f"Table.{name}": (getattr(TABLE, name), given) for name, given in TABLE_CALLS.items()},
+        "bias_variance": (bl.bias_variance, {**model, "scales": [1.0, 2.0], "simulations": 5}),
+        **{f"datasets.{name}": (getattr(bl.datasets, name), {"name": "wells"}) for name in DATASET_CALLS},
+        **{f"plot.{name}": (getattr(plot, name), given) for name, given in PLOT_CALLS.items()},
+        "Sensitivity.figure": (bl.sensitivity(DRAWS).figure, {}),
+        "plot.comparison": (plot.comparison, {"comparison": compared}),
+        "plot.scale_choice": (plot.scale_choice, {"choice": chosen}),
         "Chart.svg": (CHART.svg, {}),
-        "Chart.to_matplotlib": (CHART.to_matplotlib, {"width": -1.0}),
+        "Chart.to_matplotlib": (TO_MATPLOTLIB, {"width": -1.0}),
     }
 
 
 FIT_CALLS = {name: {} for name in ("as_prior", "augment", "conf_int", "cov_params", "glance", "glance_values", "loo")}
 FIT_CALLS |= {name: {} for name in ("get_prediction", "odds_ratios", "predict", "summary", "tidy")}
+FIT_CALLS |= {"to_marginaleffects": {}}
 FIT_CALLS |= {"contrast": {"weights": {"x": 1.0}}, "effects": {"column": "x"}, "relabel": {"labels": {"x": "A"}}}
 FIT_CALLS |= {"sample": {"method": "laplace", "draws": 20}, "to_json": {"path": "none/f.json"}}
 DRAW_CALLS = {name: {} for name in ("beside_mode", "conf_int", "equivalence", "odds_ratios", "posterior_predictive")}
@@ -435,33 +584,96 @@ PATH_CALLS = {"at": {"scale": 1.0}, "prior_at": {"scale": 1.0}, "relabel": {"lab
 PATH_CALLS |= {name: {} for name in ("base_table", "conf_int", "figure", "summary", "table")}
 TABLE_CALLS = {name: {} for name in ("records", "texts", "to_csv", "to_frame", "to_html", "to_json", "to_latex")}
 TABLE_CALLS |= {"to_markdown": {}, "column": {"key": "nope"}}
+DATASET_CALLS = ("describe", "facts", "file", "load")
+PLOT_CALLS = {name: {"fit": FIT} for name in ("binned_residuals", "calibration", "forest", "influence", "predictive")}
+PLOT_CALLS |= {name: {"fit": FIT} for name in ("prior_posterior", "prior_predictive")}
+PLOT_CALLS |= {"figure": {"chart": CHART}, "overlay": {"first": FIT, "second": DRAWS}, "path": {"path": PATH}}
+PLOT_CALLS |= {"marginal_effects": {"fit": FIT, "variable": "x"}, "sensitivity": {"found": DRAWS}}
+PLOT_CALLS |= {"train_test": {"found": None}, "bias_variance": {"found": None}, "elicited": {"found": bl.elicit(2.0)}}
 
-# Results: records that functions return, with a method or two that take nothing but a probability or a file's place.
-RESULTS = {"AveragedScales", "Check", "Conversion", "Coverage", "CvResult", "Elicited", "GroupScaleChoice", "LooResult"}
-RESULTS |= {"Mode", "ScaleAxis", "Sensitivity", "Separation", "Status", "TippingPoint", "Verdict"}
-PLAIN = {"datasets"}
-# Not for users to call with arguments of their own: what passes over blocks, and what priors tell each other.
-INSIDE = {"Design.reduce", "Design.centered"}
+# Not for users to call: what passes over blocks, and what priors, claims and criteria tell each other.
+INSIDE = {"Design.reduce", "Design.centered", "Claim.margin", "CvResult.of", "LooResult.of"}
+INSIDE |= {"Prior.at", "Prior.beside", "Prior.on", "HalfNormal.log_density", "HalfT.log_density"}
+# What the rows of the table call by a shorter name.
+SHORT = {"formula": "Design.from_formula", "wide_factor": "Design.from_formula", "array": "Design.from_arrays"}
+SHORT |= {"normals": "MultivariateNormal"}
 
 
-def test_every_public_function_is_in_the_table():
-    known = {name.partition(".")[0] for name in calls()} | RESULTS | PLAIN
-    errors = {name for name in bl.__all__ if name.endswith(("Error", "Warning"))}
-    assert set(bl.__all__) - known - errors == set()
+def takes_arguments(function):
+    kinds = [each for each in inspect.signature(function).parameters.values() if each.name not in ("self", "cls")]
+    return bool(kinds)
 
 
-@pytest.mark.parametrize("owner", ["Fit", "Draws", "Design", "Path", "Comparison", "Table", "Chart", "Pooled"])
-def test_every_public_method_is_in_the_table(owner):
-    cls = getattr(bl, owner)
-    public = {name for name, found in inspect.getmembers(cls) if not name.startswith("_") and callable(found)}
-    fields = set(getattr(cls, "__dataclass_fields__", {}))
-    asked = {f"{owner}.{name}" for name in public - fields}
-    assert asked - set(calls()) - INSIDE == set()
+def public():
+    """Every public function, method and family of priors that can be given something wrong, by name."""
+    found = {}
+    for name in bl.__all__:
+        thing = getattr(bl, name)
+        if inspect.isfunction(thing):
+            found[name] = thing
+        elif inspect.isclass(thing) and not issubclass(thing, Exception | Warning):
+            if issubclass(thing, bl.Prior) and thing is not bl.Prior:
+                found[name] = thing
+            for owner in thing.__mro__:
+                if owner.__module__.startswith("bayeslogit"):
+                    for key, value in vars(owner).items():
+                        if not key.startswith("_") and inspect.isfunction(getattr(value, "__func__", value)):
+                            # A family of priors, or a base class, answers for what it inherits or says in its own way.
+                            home = "Prior" if issubclass(thing, bl.Prior) else name
+                            found.setdefault(f"{home}.{key}", getattr(thing, key))
+    found |= {f"datasets.{name}": getattr(bl.datasets, name) for name in bl.datasets.__all__}
+    found |= {f"plot.{name}": getattr(plot, name) for name in plot.__all__}
+    return {name: each for name, each in found.items() if takes_arguments(each) and name not in INSIDE}
+
+
+def called_in_rows():
+    """What the outermost call of each row of the table is a call of."""
+    tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    (rows,) = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "ROWS"
+    ]
+    found = set()
+    for node in ast.walk(rows):
+        if isinstance(node, ast.Lambda):
+            assert isinstance(node.body, ast.Call), ast.unparse(node)
+            function = node.body.func
+            if isinstance(function, ast.Name):
+                found.add(SHORT.get(function.id, function.id))
+                continue
+            assert isinstance(function, ast.Attribute)
+            owner, name = ast.unparse(function.value), function.attr
+            if owner == "bl":
+                found.add(name)
+            elif owner in ("plot", "bl.datasets"):
+                found.add(f"{owner.removeprefix('bl.')}.{name}")
+            else:
+                thing = eval(owner, globals())  # "FIT", "pooled()", ...
+                kind = thing if inspect.isclass(thing) else type(thing)
+                found.add(f"{'Prior' if issubclass(kind, bl.Prior) else kind.__name__}.{name}")
+    return found
+
+
+def test_every_public_function_has_a_row_with_its_words():
+    assert len(public()) > 110  # nobody has emptied the list
+    assert set(public()) - called_in_rows() == set()
+
+
+def test_every_argument_of_every_public_function_is_swept():
+    assert set(public()) - set(calls()) == set()
+
+
+def test_every_command_has_a_row():
+    commands = {each.name for each in app.registered_commands}
+    assert len(commands) >= 9
+    assert commands - {row[0][0] for row in COMMANDS} == set()
 
 
 QUICK = [None, -1, 2.5, NAN, HUGE, "nope", object(), [], {"a": 1}, np.zeros((2, 2)), [[1, 2], [3]]]
 # Valid as they stand, and long: minutes of work would tell nothing about the arguments.
 SLOW = {"scale_axis", "average_scales", "choose_scales", "compare", "sensitivity", "Fit.loo", "check", "coverage"}
+SLOW |= {"bias_variance"}
 
 
 def sweep(values, skip=frozenset()):
@@ -488,6 +700,7 @@ def sweep(values, skip=frozenset()):
 
 def test_no_argument_leaks_an_error_of_another_library(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bl.Chart, "to_matplotlib", lambda self, **given: None)  # drawing takes longer than the rest
     assert sweep(QUICK, SLOW) == []
 
 
@@ -497,6 +710,40 @@ def test_no_argument_leaks_an_error_of_another_library_all(tmp_path, monkeypatch
     assert sweep(NASTY) == []
 
 
+# --- the estimator, whose data are checked by scikit-learn, in its words ---------------------------------------------
+
+
+def estimated(**given):
+    return BayesianLogisticRegression(**{"prior": PRIOR, **given})
+
+
+ESTIMATORS = [
+    ("prior", lambda: estimated(prior=3).fit(X, Y), P, "prior=3: give a prior such as bayeslogit.Normal(2.5)"),
+    ("preset", lambda: estimated(prior="rstanram").fit(X, Y), P, "Did you mean 'rstanarm'?"),
+    ("tol", lambda: estimated(tol=0).fit(X, Y), A, "must lie between 0 and 1"),
+    ("max_iter", lambda: estimated(max_iter=0).fit(X, Y), A, "at least one step"),
+    ("prob", lambda: estimated(prob=3).fit(X, Y).predict_proba(X, return_interval=True), A, "between 0 and 1"),
+    ("NaN", lambda: estimated().fit(with_value(X, (0, 0), NAN), Y), ValueError, "Input X contains NaN"),
+    ("lengths", lambda: estimated().fit(X, Y[:3]), ValueError, "inconsistent numbers of samples: [40, 3]"),
+    ("three classes", lambda: estimated().fit(X, np.arange(N) % 3), ValueError, "The target has 3 classes"),
+    ("one class", lambda: estimated().fit(X, np.zeros(N)), ValueError, "cannot be fitted to data with one class"),
+    ("negative weights", lambda: estimated().fit(X, Y, sample_weight=-np.ones(N)), ValueError, "Negative values"),
+    ("weights of zero", lambda: estimated().fit(X, Y, sample_weight=np.zeros(N)), ValueError, "one non-zero number"),
+    ("weights too short", lambda: estimated().fit(X, Y, sample_weight=[1.0]), ValueError, "expected (40,)"),
+    ("not fitted", lambda: estimated().predict(X), ValueError, "is not fitted yet"),
+    ("columns", lambda: estimated().fit(X, Y).decision_function(X[:, :1]), ValueError, "expecting 2 features"),
+    ("new NaN", lambda: estimated().fit(X, Y).predict_proba(X * NAN), ValueError, "Input X contains NaN"),
+    ("by", lambda: BayesianLogisticRegressionCV(by="aic").fit(X, Y), A, "it is 'evidence', 'loo' or 'cv'"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "words"), [row[1:] for row in ESTIMATORS], ids=[r[0] for r in ESTIMATORS])
+def test_an_estimator_says_what_is_wrong(call, error, words):
+    with pytest.raises(error) as caught:
+        call()
+    assert words in str(caught.value)
+
+
 # --- the command line ---------------------------------------------------------------------------------------------
 
 FITTED = ["fit", "d.csv", "--formula", FORMULA]
@@ -504,6 +751,8 @@ COMMANDS = [
     (["fit", "none.csv", "--formula", FORMULA], 3, "there is no such file"),
     (["fit", "sub", "--formula", FORMULA], 3, "no file of kind"),
     (["fit", "latin.csv", "--formula", FORMULA], 3, "UTF-8"),
+    (["fit", "loop.csv", "--formula", FORMULA], 3, "loop.csv"),
+    (["predict", "loop.csv", "d.csv"], 3, "cannot be read"),
     (["fit", "ragged.csv", "--formula", FORMULA], 3, "ragged.csv"),
     (["fit", "empty.csv", "--formula", FORMULA], 3, "empty"),
     (["fit", "header.csv", "--formula", FORMULA], 3, "no rows"),
@@ -542,6 +791,7 @@ COMMANDS = [
 def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
+    (tmp_path / "loop.csv").symlink_to("loop.csv")  # what nobody can read, the superuser neither
     FRAME.to_csv("d.csv", index=False)
     FRAME.to_csv("d.xyz", index=False)
     (tmp_path / "latin.csv").write_bytes(b"y,x,z\n0,1,\xe4\n1,2,b\n")
@@ -609,3 +859,21 @@ def test_a_design_or_information_beyond_memory_is_refused_before_it_is_built(mon
     )
     with pytest.raises(DataError, match=r"at least 25,000,001 columns of 20,000 rows.*GB\)"):
         formula("y ~ C(g):C(h)", levels)
+
+
+def test_memory_is_the_physical_one_where_the_system_does_not_say_what_is_free(monkeypatch):
+    from bayeslogit import budget
+
+    def nothing(*given, **named):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(budget.Path, "read_text", nothing)
+    assert budget.available() == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    monkeypatch.delattr(budget.os, "sysconf")
+    assert budget.available() == 8e9
+
+
+def test_a_value_in_a_message_is_short():
+    assert short("a" * 100) == "'" + "a" * 39 + "... (str)"
+    assert short(10**5000) == "<int>"
+    assert short(np.zeros((3, 4))) == "<ndarray of shape (3, 4)>"

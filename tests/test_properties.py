@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -180,6 +181,66 @@ def test_a_fit_is_where_the_score_vanishes_and_shares_are_shares(d, scale):
     assume(np.abs(d.X).max() < 10)
     assert np.max(np.abs(score) * f.bse.to_numpy()) < 1e-7
     assert f.log_posterior == f.mode.slope.log_density
+
+
+FAMILIES = ("normal", "laplace", "elastic net", "student", "cauchy")
+means = st.floats(-2.0, 2.0)
+
+
+def family(name: str, scale: float, mean: float) -> bl.Prior:
+    match name:
+        case "normal":
+            return bl.Normal(scale, mean=mean)
+        case "laplace":
+            return bl.Laplace(scale, mean=mean)
+        case "elastic net":
+            return bl.ElasticNet(l1=1.0 / scale, l2=0.5 / scale**2, mean=mean)
+        case "student":
+            return bl.StudentT(4.0, scale, mean=mean)
+    return bl.Cauchy(scale, mean=mean)
+
+
+def slope(name: str, scale: float, away: float) -> tuple[float, float]:
+    """Derivative of the log density that far from its mean, written from the formulas; and half the jump at a kink."""
+    match name:
+        case "normal":
+            return -away / scale**2, 0.0
+        case "laplace":
+            return -np.sign(away) / scale, 1.0 / scale
+        case "elastic net":
+            return -np.sign(away) / scale - 0.5 * away / scale**2, 1.0 / scale
+        case "student":
+            return -5.0 * away / (4.0 * scale**2 + away**2), 0.0
+    return -2.0 * away / (scale**2 + away**2), 0.0
+
+
+@given(data(), st.lists(st.tuples(st.sampled_from(FAMILIES), scales, means), min_size=5, max_size=5))
+def test_every_mode_is_one_whatever_the_priors(d, given):
+    """A prior of any family on each coefficient: no direction is uphill at what the fit calls its mode."""
+    given = given[: d.X.shape[1] + 1]
+    terms = {f"x{j}": family(*each) for j, each in enumerate(given) if j}
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = bl.fit(d.design(), prior=bl.priors(intercept=family(*given[0]), terms=terms), tol=1e-9)
+    if not found.converged:
+        # Where offsets put rows far out on the flat ends of the curve, a search may find no way and has to say so.
+        assert np.abs(d.offset).max() > 10.0 and "Not converged" in str(said[0].message), found.mode.message
+        return
+    assert not said
+    beta = found.params.to_numpy()
+    X = np.column_stack([np.ones(d.y.size), d.X])
+    eta = X @ beta + d.offset
+    p = 0.5 * (1.0 + np.tanh(0.5 * eta))
+    weight = d.weights * d.trials
+    score = X.T @ (d.weights * d.y - weight * p)
+    sd = 1.0 / np.sqrt(X.T**2 @ (weight * p * (1.0 - p)) + 1.0 / np.array([each[1] for each in given]) ** 2)
+    size = np.abs(X.T) @ (d.weights * d.y + weight * p) + 1.0  # what the score is a small difference of
+    for j, (name, scale, mean) in enumerate(given):
+        inner, kink = slope(name, scale, beta[j] - mean)
+        if kink and beta[j] == mean:
+            assert abs(score[j]) <= kink * (1.0 + 1e-7) + 1e-12 * size[j], (name, j)
+        else:
+            assert abs(score[j] + inner) * sd[j] < 1e-6 + 1e-12 * size[j] * sd[j], (name, j)
 
 
 @given(data(), st.floats(0.5, 0.99), st.sampled_from(["mean", "mode"]))

@@ -1,0 +1,173 @@
+"""What mutation tests (`make mutants`) found that nothing else noticed; each test says what it would let through."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bayeslogit as bl
+from bayeslogit.densities import DENSITIES
+from bayeslogit.kernels import THREADS_PAY
+from bayeslogit.logistic import logit
+from bayeslogit.mode import Road, Status
+from bayeslogit.penalties import common
+from bayeslogit.resolved import from_description
+from bayeslogit.solve import find_mode
+from bayeslogit.steps import cholesky_factor
+from bayeslogit.target import LogPosterior
+
+
+def _design(p: int, n: int = 30, seed: int = 3) -> bl.Design:
+    rng = np.random.default_rng(seed)
+    return bl.Design.from_arrays(rng.standard_normal((n, p)) + 0.5, rng.random(n) < 0.5)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        bl.priors(default=bl.Normal(0.7, mean=0.2), intercept=bl.Normal(3.0, mean=-1.0)),
+        bl.priors(default=bl.Normal(0.7, mean=0.2)),
+        "rstanarm",
+        bl.priors(default=bl.StudentT(3, 0.8), intercept=bl.Cauchy(2.0), terms={"x1": bl.Normal(0.5)}),
+        bl.priors(default=bl.ElasticNet(l1=0.3, l2=2.0), terms={"x1": bl.StudentT(5, 1.0)}),
+        bl.MultivariateNormal(
+            mean=[0.5, -1.0, 0.2],
+            cov=[[1.0, 0.4, 0.0], [0.4, 2.0, 0.1], [0.0, 0.1, 0.5]],
+            columns=["x2", "Intercept", "x1"],
+        ),
+    ],
+    ids=["normal", "flat intercept", "mapped", "heavy", "elastic net", "joint"],
+)
+def test_scores_at_many_points_are_those_at_each(prior, rng):
+    """`scores` is asked by annealing and by criteria only; here it is compared with `slope`, and that with values."""
+    design = _design(2)
+    resolved = bl.preset(prior).resolve(design) if isinstance(prior, str) else prior.resolve(design)
+    target = LogPosterior.of(design, resolved).prior_target
+    gammas = rng.standard_normal((5, 3))
+    found = target.scores(gammas)
+    np.testing.assert_allclose(found, [target.slope(gamma).score for gamma in gammas], rtol=1e-13, atol=1e-14)
+    values = [target.slope(gamma).log_density for gamma in gammas]
+    np.testing.assert_allclose(target.log_densities(gammas), values, rtol=1e-13)
+
+
+def test_rows_are_whitened_alike_below_and_above_the_size_where_threads_pay(rng):
+    """Large sets of rows go another way; both are ``A H^-1 A'``."""
+    root = rng.standard_normal((7, 7)) + 3.0 * np.eye(7)
+    information = root @ root.T * np.outer(np.arange(1.0, 8.0), np.arange(1.0, 8.0))
+    factor = cholesky_factor(information)
+    rows = rng.standard_normal((THREADS_PAY // 7 + 1, 7))
+    large, small = factor.whiten_rows(rows), factor.whiten_rows(rows[:50])
+    np.testing.assert_allclose(large[:, :50], small, rtol=1e-12)
+    np.testing.assert_allclose(small.T @ small, rows[:50] @ np.linalg.solve(information, rows[:50].T), rtol=1e-9)
+
+
+def test_no_values_have_the_common_value_zero():
+    assert common(np.zeros(0)) == 0.0 and common(np.full(3, 0.1)) == pytest.approx(0.1)
+    assert common(np.array([1.0, 1.0 + 1e-9])) is None and common(np.array([1.0, 1.0 + 1e-11])) is not None
+
+
+def test_log_odds_are_double_whatever_comes_in():
+    assert logit(np.array([0.1], dtype=np.float32)).dtype == np.float64
+
+
+def test_unknown_scales_are_refused_where_they_cannot_be():
+    with pytest.raises(bl.PriorError, match="resolved against a design"):
+        bl.Hierarchical(1.0).on((1,), ("x1",))
+    constant = bl.Design.from_arrays(np.column_stack([np.arange(6.0), np.ones(6)]), [0, 1, 0, 1, 1, 0])
+    with pytest.raises(bl.PriorError, match=r"x2 does not vary, so per='sd' has no unit"):
+        bl.Hierarchical(1.0, per="sd").resolve(constant)
+
+
+def test_the_intercept_that_a_joint_prior_does_not_name_is_flat_in_the_record_too():
+    """Without a term of its own it would count as proper, and print as nothing."""
+    resolved = bl.MultivariateNormal(mean=[0, 0], cov=np.eye(2), columns=["x1", "x2"]).resolve(_design(2))
+    assert resolved.flat.tolist() == [True, False, False] and resolved.labels()[0] == "flat"
+    assert sorted(j for term in resolved.terms for j in term.columns) == [0, 1, 2]
+
+
+@pytest.fixture(scope="module")
+def tall() -> LogPosterior:
+    """Many columns and too few rows for a sub-sample: gradient steps from the null model, and one information."""
+    design = _design(64, 5000)
+    return LogPosterior.of(design, bl.Normal(1.0).resolve(design))
+
+
+def test_without_a_sub_sample_the_null_model_is_the_start(tall):
+    """A start that is not found costs four more informations, and no other test counts them."""
+    mode = find_mode(tall)
+    assert mode.road is Road.ONE_INFORMATION and mode.converged and mode.n_sampled == 0
+    assert mode.n_hessians <= 3
+
+
+def test_gradient_steps_that_leave_rows_moving_are_followed_by_newtons(tall, monkeypatch):
+    exact = find_mode(tall, road=Road.NEWTON)
+    monkeypatch.setattr("bayeslogit.solve.SETTLED", -1.0)
+    for covariance in (True, False):
+        mode = find_mode(tall, covariance=covariance)
+        assert mode.converged and np.max(np.abs(mode.beta - exact.beta)) < 1e-9
+
+
+def test_dependent_columns_under_jeffreys_prior_are_named_on_every_road(monkeypatch):
+    """Where curvature is dear the search begins at the conjugate mode, which such columns do not have."""
+    X = np.random.default_rng(1).standard_normal((40, 3))
+    design = bl.Design.from_arrays(np.column_stack([X, X[:, 0] - X[:, 1]]), np.arange(40) % 2)
+    target = LogPosterior.of(design, bl.Jeffreys().resolve(design))
+    plain = find_mode(target)
+    monkeypatch.setattr("bayeslogit.solve.third_derivatives_are_cheap", lambda target: False)
+    other = find_mode(target)
+    for mode in (plain, other):
+        assert mode.status is Status.NOT_POSITIVE_DEFINITE and mode.road is Road.FIRTH and mode.whole is None
+    assert "x4" in other.message
+
+
+def test_a_reduced_mode_that_is_lifted_beside_the_mode_is_not_called_converged(monkeypatch):
+    design = _design(60, 20)
+    target = LogPosterior.of(design, bl.priors(bl.Normal(1.0), intercept=bl.Normal(1.0)).resolve(design))
+    assert find_mode(target).road is Road.WIDE and find_mode(target).converged
+    monkeypatch.setattr("bayeslogit.solve._LIFTED", 0.0)
+    mode = find_mode(target, tol=1e-18)
+    assert mode.status is Status.ITERATION_LIMIT and not mode.converged
+    assert "the reduction to the span of the rows" in mode.message and "(asked: 1e-18)" in mode.message
+
+
+def test_a_flat_slope_that_an_intercept_at_the_means_does_not_meet_leaves_it_proper():
+    """The mean of the flat column is zero: the log-odds at the means are without it."""
+    X = np.column_stack([[-1.0, 1.0, -2.0, 2.0], [0.0, 1.0, 1.0, 2.0]])
+    design = bl.Design.from_arrays(X, [0, 1, 1, 0])
+    prior = bl.priors(default=bl.preset("rstanarm"), terms={"x1": bl.Flat()}).resolve(design)
+    scale = 2.5 / np.std(X[:, 1], ddof=1)
+    np.testing.assert_allclose(prior.variance(), [2.5**2 + scale**2, np.inf, scale**2], rtol=1e-12)
+    heavy = bl.priors(default=bl.preset("rstanarm"), terms={"x1": bl.Cauchy(1.0)}).resolve(design)
+    np.testing.assert_allclose(heavy.variance(), prior.variance(), rtol=1e-12)
+
+
+def test_what_scales_were_worked_out_from_comes_back_with_a_prior():
+    """A restored prior whose means and sds are lost still has the right density, and prints dashes."""
+    made = bl.preset("rstanarm").resolve(_design(2))
+    again = from_description(made.columns, made.name, made.notes, made.describe())
+    bases = [(one.basis, two.basis) for one, two in zip(made.terms, again.terms, strict=True)]
+    assert any(value is not None for one, _ in bases if one is not None for j in range(3) for value in one.of(j)[:2])
+    for term, (one, two) in zip(made.terms, bases, strict=True):
+        assert (one is None) == (two is None)
+        if one is not None:
+            assert [two.of(j) for j in term.columns] == [one.of(j) for j in term.columns]
+
+
+@pytest.mark.parametrize(("l1", "l2"), [(0.5, 0.04), (2.0, 0.3), (0.0, 0.5), (0.7, 0.0), (0.3, 1.0)])
+def test_an_elastic_net_with_little_curvature_integrates_to_one_and_has_its_variance(l1, l2):
+    """Rates of curvature below 1 were in no test."""
+    given = {"mean": np.array([0.4]), "l1": np.array([l1]), "l2": np.array([l2])}
+    density = DENSITIES["elastic_net"]
+    x = 0.4 + np.linspace(-60.0, 60.0, 240_001)
+    values = np.exp(density.log_density(x[:, None], **given))
+    assert np.trapezoid(values, x) == pytest.approx(1.0, rel=1e-6)
+    assert np.trapezoid(values * (x - 0.4) ** 2, x) == pytest.approx(float(density.variance(**given)[0]), rel=1e-5)
+
+
+@pytest.mark.parametrize(("family", "own"), [("student_t", {"df": np.array([3.5])}), ("cauchy", {})])
+def test_the_majorant_of_a_heavy_tail_is_the_slope_of_the_chord_to_its_centre(family, own):
+    """A centre of zero and a scale of one hide where they stand in the formula."""
+    density, given = DENSITIES[family], {**own, "mean": np.array([0.8]), "scale": np.array([0.6])}
+    for at in (-3.0, 0.1, 0.7, 5.0):
+        u = np.array([at])
+        np.testing.assert_allclose(density.majorant(u, **given), -density.score(u, **given) / (u - 0.8), rtol=1e-13)
