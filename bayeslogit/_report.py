@@ -6,9 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bayeslogit._sensitivity import Sensitivity
 from bayeslogit.boundary import guarded
+from bayeslogit.chart import Chart
 from bayeslogit.comparison_report import comparison_document
 from bayeslogit.comparisons import Comparison
 from bayeslogit.criteria import LooResult
@@ -37,6 +39,8 @@ from bayeslogit.table import Table
 from bayeslogit.tipping_points import TippingPoint
 from bayeslogit.versions import package_version as package_version
 
+# Arguments of a report on a comparison that would mean nothing.
+_OF_ONE_FIT = ("draws", "loo", "sensitivity", "tipping_points", "focus")
 _RENDERERS = {".html": to_html, ".md": to_markdown, ".tex": to_latex, ".json": to_json}
 
 
@@ -50,12 +54,13 @@ def report(
     title: str | None = None,
     question: str | None = None,
     command: str | None = None,
-    tables: Sequence[Table] = (),
+    tables: Sequence[Table | Chart] = (),
     labels: Mapping[str, str] | None = None,
     loo: LooResult | None = None,
     sensitivity: Sensitivity | None = None,
     tipping_points: Sequence[TippingPoint] = (),
     effort: str = "auto",
+    focus: str | None = None,
     template: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write a report on a fit or a comparison: one self-contained file.
@@ -67,9 +72,9 @@ def report(
     ----------
     fit : Fit or Comparison
     path : str or Path
-        The suffix chooses the format: ``.html``, ``.md``, ``.tex`` or ``.json``. Folders must exist. Pages hold the 60
-        largest effects of tables with more than 80 rows, and the whole tables stand beside them as
-        ``name.table.csv``; JSON holds everything.
+        The suffix chooses the format: ``.html``, ``.md``, ``.tex`` or ``.json``. Folders must exist. Of tables with
+        more than 80 rows pages hold the 60 largest effects (20 where columns and priors are described), and the whole
+        tables stand beside them as ``name.table.csv``; JSON holds everything.
     draws : Draws, optional
         The fit's posterior: estimates are then its medians, with its sds and quantiles. Without it they are the mode
         and the Gaussian approximation there, beside which a posterior is sampled for the checks; where a prior with
@@ -80,8 +85,8 @@ def report(
         The title, and the question that the report answers.
     command : str, optional
         What was run, for the reproducibility section.
-    tables : sequence of Table, optional
-        Further tables for the results.
+    tables : sequence of Table or Chart, optional
+        Further tables and charts for the results.
     labels : mapping of str to str, optional
         What variables (or columns of the design) are called in words, before those of a Stata, SPSS or SAS file. In
         JSON names stay, and the labels stand beside them.
@@ -90,6 +95,8 @@ def report(
     effort : {"auto", "quick", "full"}
         "auto" works out what takes a few seconds (10,000 rows of 20 columns), and the page says what it left out;
         "quick" draws nothing; "full" leaves nothing out.
+    focus : str, optional
+        The variable, term or column that the headline is about, by name or label; else it is the clearest.
     template : str or Path, optional
         A Jinja2 template of one's own, as a file or as text, instead of the built-in page: see `render.template`.
 
@@ -101,48 +108,61 @@ def report(
     Raises
     ------
     ArgumentError
-        If the suffix names no known format, no file can stand there, a label names nothing, or the template is wrong.
+        If the suffix names no known format, no file can stand there, a label or focus names nothing, or the template is
+        wrong.
     """
+    own = {
+        **{"draws": draws, "prob": prob, "loo": loo, "sensitivity": sensitivity, "effort": effort, "focus": focus},
+        "tipping_points": tuple(tipping_points),
+    }
+    return report_files(fit, path, title, question, command, tables, labels, template, **own)[0]
+
+
+def report_files(
+    fit: Fit | Comparison,
+    path: str | os.PathLike[str],
+    title: str | None = None,
+    question: str | None = None,
+    command: str | None = None,
+    tables: Sequence[Table | Chart] = (),
+    labels: Mapping[str, str] | None = None,
+    template: str | os.PathLike[str] | None = None,
+    **own: Any,
+) -> tuple[Path, ...]:
+    """Write a report, and return every file written, the page first; ``own`` is what belongs to one fit."""
     if not isinstance(fit, Fit | Comparison):
         raise ArgumentError(f"report({type(fit).__name__}, ...): a fit is needed, as bayeslogit.fit returns it.")
     target = check_report(path)
     text = None if template is None else template_text(template, target.suffix.lower())
     order: Sequence[str] = ()
     if isinstance(fit, Comparison):
-        own = {"draws": draws, "loo": loo, "sensitivity": sensitivity, "tipping_points": tuple(tipping_points)}
-        strays = [f"{name}=" for name, value in own.items() if value is not None and value != ()]
+        strays = [f"{name}=" for name in _OF_ONE_FIT if own.get(name) is not None and own[name] != ()]
         if strays:
             raise ArgumentError(f"report(comparison, ...): {', '.join(strays)} belong(s) to the report on one fit.")
         names = names_of(fit.fits.values(), labels)
         made = comparison_document(fit, title=title, question=question, command=command, tables=tables, names=names)
     else:
         # The document speaks of names, and labels replace them where a human reads it.
-        m = material(
-            replace(fit, labels={}),
-            draws=None if draws is None else replace(draws, labels={}),
-            prob=prob,
-            labels={**fit.labels, **(labels or {})},
-            loo=loo,
-            sensitivity=sensitivity,
-            tipping_points=tipping_points,
-            effort=effort,
-        )
+        draws: Draws | None = own.pop("draws", None)
+        plain = None if draws is None else replace(draws, labels={})
+        m = material(replace(fit, labels={}), draws=plain, labels={**fit.labels, **(labels or {})}, **own)
         names, order = m.names, [fit.columns[j] for j in m.order]
         made = document_of(m, title=title, question=question, command=command, tables=tables)
     return _written(made, names, order, target, text)
 
 
-def _written(made: Document, names: Names, order: Sequence[str], target: Path, template: str | None) -> Path:
+def _written(
+    made: Document, names: Names, order: Sequence[str], target: Path, template: str | None
+) -> tuple[Path, ...]:
     suffix = target.suffix.lower()
     if suffix == ".json":
-        return write_text(target, to_json(replace(made, labels=names.used)))
+        return (write_text(target, to_json(replace(made, labels=names.used))),)
     page = shortened(made, order, target.stem, pictures=suffix == ".html")
-    for name, table in page.aside:
-        write_text(target.with_name(name), to_csv(table))
+    beside = tuple(write_text(target.with_name(name), to_csv(table)) for name, table in page.aside)
     readable = relabelled(page.document, names)
     if template is not None:
-        return write_text(target, from_template(template, suffix, readable, names.used))
-    return write_text(target, _RENDERERS[suffix](readable))
+        return (write_text(target, from_template(template, suffix, readable, names.used)), *beside)
+    return (write_text(target, _RENDERERS[suffix](readable)), *beside)
 
 
 def check_report(path: str | os.PathLike[str]) -> Path:
@@ -169,6 +189,7 @@ def material(
     sensitivity: Sensitivity | None = None,
     tipping_points: Sequence[TippingPoint] = (),
     effort: str = "auto",
+    focus: str | None = None,
 ) -> Material:
     """What the report is made of; arguments as in `report`."""
     check_prob(prob)
@@ -185,7 +206,7 @@ def material(
     if draws is not None:
         fit.summary(prob, draws=draws)  # refuses those of another fit
         draws = replace(draws, labels={}, fit=plain)
-    return Material(plain, prob, names, effort, draws, loo, sensitivity, tuple(tipping_points))
+    return Material(plain, prob, names, effort, draws, loo, sensitivity, tuple(tipping_points), focus)
 
 
 def document(
@@ -196,12 +217,13 @@ def document(
     title: str | None = None,
     question: str | None = None,
     command: str | None = None,
-    tables: Sequence[Table] = (),
+    tables: Sequence[Table | Chart] = (),
     labels: Mapping[str, str] | None = None,
     effort: str = "auto",
+    focus: str | None = None,
 ) -> Document:
     """The report as a document record; tables hold every row, and names, not labels."""
-    m = material(fit, draws=draws, prob=prob, labels=labels, effort=effort)
+    m = material(fit, draws=draws, prob=prob, labels=labels, effort=effort, focus=focus)
     return document_of(m, title=title, question=question, command=command, tables=tables)
 
 
@@ -211,7 +233,7 @@ def document_of(
     title: str | None = None,
     question: str | None = None,
     command: str | None = None,
-    tables: Sequence[Table] = (),
+    tables: Sequence[Table | Chart] = (),
 ) -> Document:
     """The sections in their order."""
     found = checks_of(m)

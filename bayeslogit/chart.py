@@ -43,7 +43,7 @@ def _positive(call: str, name: str, value: float, least: float = 0.0) -> float:
 
 
 @guarded_methods
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chart(Plot):
     """A chart: axes, layers and the table of its numbers (`data`). Fields as in `marks.Plot`."""
 
@@ -58,6 +58,9 @@ class Chart(Plot):
 
     def _repr_svg_(self) -> str:
         return self.svg()
+
+    def __repr__(self) -> str:
+        return f"<Chart {self.title!r}: {len(self.data.rows):,} rows of numbers>"
 
     def __str__(self) -> str:
         return str(self.data)

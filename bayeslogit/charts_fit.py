@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit._sensitivity import Sensitivity
+from bayeslogit.boundary import short
 from bayeslogit.chart import Chart, forest
-from bayeslogit.charts_posteriors import Estimated, Shape, forest_of_several, ridges, sensitivities
+from bayeslogit.charts_posteriors import Estimated, Shape, forest_of_several, ridges
 from bayeslogit.comparisons import Comparison
 from bayeslogit.draw_numbers import data_of
 from bayeslogit.draws import Draws
@@ -20,7 +20,6 @@ from bayeslogit.estimates import Estimates
 from bayeslogit.labels import column_labels
 from bayeslogit.marks import Axis
 from bayeslogit.outlines import Outline, gaussian_outline, posterior_outline, prior_density
-from bayeslogit.power_scaling import THRESHOLD
 from bayeslogit.predict import check_prob
 from bayeslogit.results import Fit
 from bayeslogit.summary import percent
@@ -82,7 +81,7 @@ def numbers(source: Source, prob: float) -> tuple[Array, Array, Array]:
 def rows_of(
     what: str,
     sources: Sequence[Source],
-    terms: Sequence[str] | None,
+    terms: str | Sequence[str] | None,
     per: Any,
     labels: Mapping[str, str] | None,
 ) -> _Rows:
@@ -182,7 +181,7 @@ def _called(source: Source) -> str:
 def forest_chart(
     fit: Any,
     *others: Any,
-    terms: Sequence[str] | None = None,
+    terms: str | Sequence[str] | None = None,
     per: Any = None,
     exponentiate: bool = False,
     prob: float = 0.95,
@@ -236,7 +235,7 @@ def _in_odds(made: Chart) -> Chart:
 def prior_posterior_chart(
     fit: Any,
     *,
-    terms: Sequence[str] | None = None,
+    terms: str | Sequence[str] | None = None,
     per: Any = None,
     labels: Mapping[str, str] | None = None,
     most_rows: int = 30,
@@ -277,7 +276,7 @@ def overlay_chart(
     first: Any,
     second: Any,
     *,
-    terms: Sequence[str] | None = None,
+    terms: str | Sequence[str] | None = None,
     per: Any = None,
     labels: Mapping[str, str] | None = None,
     names: tuple[str, str] | None = None,
@@ -286,6 +285,9 @@ def overlay_chart(
     """Two posteriors over one another: densities, and how far mean and sd of the first are from the second's."""
     pair = [checked("overlay", each) for each in (first, second)]
     rows = rows_of("overlay", pair, terms, per, labels)
+    given: Any = names
+    if given is not None and not (isinstance(given, tuple | list) and all(isinstance(name, str) for name in given)):
+        raise ArgumentError(f"plot.overlay(names={short(names)}): two names are needed.")
     called = list(names or [each.method if isinstance(each, Draws) else "Gaussian at the mode" for each in pair])
     if len(called) != 2:
         raise ArgumentError(f"plot.overlay(names={names!r}): two names are needed.")
@@ -312,20 +314,6 @@ def overlay_chart(
         title=f"{called[0]} and {called[1]}: two posteriors",
         description=f"Densities of {len(rows.names)} coefficients, {called[0]} over {called[1]}. At the right: mean "
         f"of the first less that of the second in its sds, and the ratio of the sds.",
-    )
-
-
-def sensitivity_chart(found: Sensitivity, *, labels: Mapping[str, str] | None = None, most_rows: int = 40) -> Chart:
-    """Power-scaling sensitivities of the coefficients."""
-    called = {**found.draws.labels, **(labels or {})}
-    words = [str(each or "\u2014") for each in found.table.column("diagnosis")]
-    return sensitivities(
-        [called.get(name, name) for name in found.draws.columns],
-        found.by_prior.value.tolist(),
-        found.by_likelihood.value.tolist(),
-        words,
-        threshold=THRESHOLD,
-        most_rows=most_rows,
     )
 
 

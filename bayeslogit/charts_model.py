@@ -19,6 +19,7 @@ from bayeslogit.design import Design
 from bayeslogit.draw_numbers import data_of
 from bayeslogit.draws import Draws
 from bayeslogit.errors import ArgumentError, FitError
+from bayeslogit.influences import row_labels
 from bayeslogit.model_checks import (
     BinnedResiduals,
     CalibrationCurve,
@@ -106,7 +107,7 @@ def residuals_of(
 
 
 def predictive_of(
-    fit: Any, *, by: Sequence[str] | None = None, draws: int = _DRAWS, prob: float = 0.95, rng: Any = 0
+    fit: Any, *, by: str | Sequence[str] | None = None, draws: int = _DRAWS, prob: float = 0.95, rng: Any = 0
 ) -> tuple[PredictiveStatistics, Chart]:
     """Event rates of the data beside replicated ones: overall, in tenths of the prediction, at levels of factors."""
     source = checked("predictive", fit)
@@ -117,7 +118,7 @@ def predictive_of(
     return found, found.chart(notes=(f"Posterior by {drawn.method}; {found.n:,} replicated data sets.",))
 
 
-def _groups(design: Design, by: Sequence[str] | None) -> list[Groups]:
+def _groups(design: Design, by: str | Sequence[str] | None) -> list[Groups]:
     if by is None and isinstance(design.spec, ArraySpec):
         return []
     frame = to_pandas(design.used_frame())
@@ -129,7 +130,7 @@ def _groups(design: Design, by: Sequence[str] | None) -> list[Groups]:
         names = [by] if isinstance(by, str) else list(by)
     found = []
     for name in names:
-        if name not in frame.columns:
+        if not isinstance(name, str) or name not in frame.columns:
             raise ArgumentError(f"plot.predictive(by=...): the data have no column {name!r}.")
         codes, levels = frame[name].factorize(sort=True)
         if len(levels) > 50:
@@ -157,15 +158,19 @@ def influence_of(fit: Any, *, loo: LooResult | None = None, named: int = 5) -> t
     y, trials, weights = design.outcome_arrays()
     if loo.elpd_i.size != y.size:
         raise ArgumentError(f"loo=: scores of {loo.elpd_i.size} rows do not belong to the {y.size} rows of this fit.")
-    named_rows = None if design.row_index is None else [f"row {label}" for label in design.row_index]
-    found = influence(
-        y, trials, weights, p, sd, elpd=loo.elpd_i, pareto_k=loo.pareto_k, flags=loo.flags.tolist(), labels=named_rows
-    )
+    scored = {"elpd": loo.elpd_i, "pareto_k": loo.pareto_k, "flags": loo.flags.tolist()}
+    found = influence(y, trials, weights, p, sd, **scored, **row_labels(design))
     return found, found.chart(named=named)
 
 
 def prior_predictive_of(
-    fit: Any, *, prior: Prior | str | None = None, draws: int = 1000, rng: Any = 0, observed: bool = True
+    fit: Any,
+    *,
+    prior: Prior | str | None = None,
+    draws: int = 1000,
+    rng: Any = 0,
+    observed: bool = True,
+    bins: int = 40,
 ) -> Chart:
     """What the prior of a fit, or another prior on a design, expects of the rows."""
     if isinstance(fit, Design):
@@ -177,12 +182,12 @@ def prior_predictive_of(
             raise ArgumentError(f"plot.prior_predictive({type(fit).__name__}, ...): a fit, its draws or a design.")
         design = data_of(fit_of(fit), "plot.prior_predictive()")
         resolved = fit_of(fit).prior if prior is None else as_prior(prior).resolve(design)
-    return _prior_chart(design, resolved, draws, rng, observed)
+    return _prior_chart(design, resolved, draws, rng, observed, bins)
 
 
-def _prior_chart(design: Design, prior: ResolvedPrior, draws: int, rng: Any, observed: bool) -> Chart:
+def _prior_chart(design: Design, prior: ResolvedPrior, draws: int, rng: Any, observed: bool, bins: int) -> Chart:
     values = draw_prior(prior, draws, np.random.default_rng(rng))
-    found = prior_histograms(values, design)
+    found = prior_histograms(values, design, bins)
     y, trials, weights = design.outcome_arrays()
     rate = float((weights * y).sum() / (weights * trials).sum()) if observed else None
     return prior_rates_chart(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from bayeslogit.cli_options import (
     AsJson,
     Config,
     Data,
+    Drop,
     Event,
     Formula,
     Offset,
@@ -38,6 +40,7 @@ def check_command(
     weights: Weights = None,
     offset: Offset = None,
     event: Event = None,
+    drop_missing: Drop = False,
     query: Sql = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with code 5 if a fit would have no finite estimate.")
@@ -48,6 +51,10 @@ def check_command(
     """Look at the data before a fit: missing values, separation, collinearity, and what the prior would decide."""
     question = Question.of({**context.params, "drop_missing": True})
     found = check(question.design, prior=question.prior)
+    if found.design.n_dropped and not drop_missing:
+        left = "row with a missing value" if found.design.n_dropped == 1 else "rows with missing values"
+        refused = f"Other commands refuse the {found.design.n_dropped:,} {left} until you say --drop-missing."
+        found = replace(found, remarks=(*found.remarks, refused))
     if as_json:
         print_json(_document(found, question))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -85,10 +85,10 @@ class Fitted:
     def numbers(self) -> Numbers:
         return fit_numbers(self.fit, self.draws)
 
-    def leave(self, output: Path, command: str, **settings: Any) -> None:
+    def leave(self, output: Path, command: str, beside: Sequence[Path] = (), **settings: Any) -> None:
         """Write the manifest beside an output."""
         inputs = (self.question.input(output.parent),)
-        leave(output, command, {**self.config, **settings}, inputs, self.numbers, self.seed)
+        leave(output, command, {**self.config, **settings}, inputs, self.numbers, self.seed, beside)
 
 
 def fit_command(

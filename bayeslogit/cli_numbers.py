@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +104,9 @@ def leave(
     inputs: tuple[Input, ...],
     numbers: Numbers,
     seed: int | None = None,
+    beside: Sequence[Path] = (),
 ) -> Path:
-    """Write the manifest of an output beside it, and say so."""
+    """Write the manifest of an output beside it, and say so; ``beside`` are further files of the same folder."""
     written = write_manifest(
         Manifest(
             command=command,
@@ -116,6 +117,7 @@ def leave(
             seed=seed,
             versions=current_versions(),
             numbers=numbers,
+            beside={each.name: sha256_of(each) for each in beside},
         ),
         output,
     )

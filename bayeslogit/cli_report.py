@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bayeslogit._report import check_report, report
+from bayeslogit._report import check_report, report_files
 from bayeslogit.cli_fit import Fitted, code_of
 from bayeslogit.cli_options import (
     NOT_CERTIFIED,
@@ -60,6 +60,14 @@ def report_command(
     effort: Annotated[
         str, typer.Option(help="auto: what takes a few seconds; quick: draw nothing; full: leave nothing out.")
     ] = "auto",
+    focus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The variable, term or column that the headline is about; else it is the clearest.",
+            show_default=False,
+        ),
+    ] = None,
     template: Annotated[
         Path | None, typer.Option(help="A Jinja2 template instead of the built-in page.", show_default=False)
     ] = None,
@@ -88,7 +96,7 @@ def report_command(
     if dry_run:
         return show_plan(Question.of(context.params), as_json)
     found = Fitted.of(context.params)
-    written = write_report(found, out, prob=prob, title=title, effort=effort, template=template)
+    written = write_report(found, out, prob=prob, title=title, effort=effort, focus=focus, template=template)
     if as_json:
         print_json(
             {
@@ -108,7 +116,7 @@ def report_command(
 
 def write_report(found: Fitted, out: Path, **options: Any) -> Path:
     """The page and its manifest; ``options`` are those of `report`."""
-    written = report(found.fit, path=out, draws=found.draws, command=command_line(), **options)
-    settings = {key: options[key] for key in ("prob", "title", "effort") if options.get(key) is not None}
-    found.leave(written, "report", **settings)
+    written, *beside = report_files(found.fit, out, draws=found.draws, command=command_line(), **options)
+    settings = {key: options[key] for key in ("prob", "title", "effort", "focus") if options.get(key) is not None}
+    found.leave(written, "report", beside, **settings)
     return written

@@ -163,12 +163,15 @@ def verification(manifest: Manifest, folder: Path) -> Verification:
 
 
 def _output(manifest: Manifest, folder: Path) -> str:
-    file = folder / manifest.output
-    if not file.is_file():
-        return f"The output {manifest.output} is missing."
-    if sha256_of(file) != manifest.output_sha256:
-        return f"The output {manifest.output} was changed after it was written."
-    return ""
+    """What is wrong with the files that were written."""
+    found = []
+    for name, digest in {manifest.output: manifest.output_sha256, **manifest.beside}.items():
+        file = folder / name
+        if not file.is_file():
+            found.append(f"The output {name} is missing.")
+        elif sha256_of(file) != digest:
+            found.append(f"The output {name} was changed after it was written.")
+    return " ".join(found)
 
 
 def _versions(manifest: Manifest) -> tuple[str, ...]:

@@ -97,7 +97,9 @@ class CalibrationCurve:
             (name, *part) for name, part in (("Brier score", self.brier), ("log score (nats)", self.log_score))
         )
         tail = (
-            "" if np.isnan(self.tail) else f" A miscalibration (Brier) as large has probability {self.tail:.2g} then."
+            ""
+            if np.isnan(self.tail)
+            else f" Were the predictions right, a miscalibration (Brier) this large has probability {self.tail:.2g}."
         )
         return Table(
             name="calibration-scores",

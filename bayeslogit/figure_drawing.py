@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bayeslogit.lettering import fit_lines, shortened, text_width
+from bayeslogit.lettering import beside, fit_lines, shortened, text_width
 from bayeslogit.marks import HUES, Axis, Band, Intervals, Layer, Line, Note, Plot, Points, Rule
 from bayeslogit.palette import Palette
 from bayeslogit.plaintext import printable
@@ -238,11 +239,32 @@ class Drawing[F: Figure]:
         draw(layer.position, label=_label(layer), zorder=1.5, **self._line_look(layer.style))
 
     def note(self, layer: Note) -> None:
-        shift, align = {"left": (-5, "right"), "right": (5, "left")}.get(layer.side, (0, "left"))
+        across, up, side = self._asides.get(layer, (0.0, 0.0, ""))
         self.upper.annotate(
-            _plain(layer.text), (layer.x, layer.y), (shift, 0), textcoords="offset points", ha=align,
+            _plain(layer.text), (layer.x, layer.y), (across, up), textcoords="offset points",
+            ha="right" if side == "left" else "left",
             va="center" if layer.side else "baseline", fontsize=_SMALL, color=self._soft, **_LITERAL,
         )  # fmt: skip
+
+    @cached_property
+    def _asides(self) -> dict[Note, tuple[float, float, str]]:
+        """How far from its mark each note stands, in points; the size of the axes is guessed."""
+        notes = [each for each in self.plot.layers if isinstance(each, Note) and each.side]
+        wide, tall = 72.0 * self._room(), 72.0 * max(self.figure.get_figheight() - _AROUND, 1.0)
+        across = wide / (self.plot.x.upper - self.plot.x.lower)
+        down = tall / (self.plot.y.upper - self.plot.y.lower)
+        marks = [(across * (n.x - self.plot.x.lower), -down * n.y, n.text, n.side) for n in notes]
+        points = [
+            (across * (x - self.plot.x.lower), -down * y)
+            for each in self.plot.layers
+            if isinstance(each, Points)
+            for x, y in zip(each.x, each.y, strict=True)
+        ]
+        ends = [
+            (x - mark[0], mark[1] - y, side)
+            for mark, (x, y, side) in zip(marks, beside(marks, 0.0, wide, points, 1.2 * _SMALL), strict=True)
+        ]
+        return dict(zip(notes, ends, strict=True))
 
 
 _LITERAL: dict[str, Any] = {"parse_math": False, "usetex": False}  # a column name is not mathematics

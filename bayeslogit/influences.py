@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.chart import Chart
 from bayeslogit.charts_checks import influence_cloud
+from bayeslogit.design import Design
 from bayeslogit.table import Cell, Column, Table
 
 Array = NDArray[np.float64]
 # Tail index of importance weights above which a leave-one-out number by weighting is not to be relied on.
 _KHAT = 0.7
+_COUNTED, _LABELLED = "Rows are counted from 1 in the data given.", "Rows are called by the labels of the frame."
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,8 @@ class Influence:
     flags : tuple of str
         What leave-one-out says of the row; "" for nothing.
     labels : tuple of str
+    called : str
+        Where the labels come from, in words.
     """
 
     observed: Array
@@ -50,6 +55,7 @@ class Influence:
     pareto_k: Array
     flags: tuple[str, ...]
     labels: tuple[str, ...]
+    called: str = _COUNTED
 
     @property
     def order(self) -> NDArray[np.intp]:
@@ -66,7 +72,7 @@ class Influence:
             rows=self._rows(self.order[:most]),
             header=(
                 "Shift: distance, in posterior sds, that the coefficients go in one Newton step without the row.",
-                f"Leverages sum to {float(np.sum(self.leverage)):.2f} over {self.leverage.size:,} rows.",
+                f"Leverages sum to {float(np.sum(self.leverage)):.2f} over {self.leverage.size:,} rows. {self.called}",
             ),
         )
 
@@ -126,6 +132,7 @@ def influence(
     pareto_k: Array | None = None,
     flags: Sequence[str] | None = None,
     labels: Sequence[str] | None = None,
+    called: str = _COUNTED,
 ) -> Influence:
     """Leverage and one-step shift of every row, beside its leave-one-out density where that is at hand.
 
@@ -144,6 +151,8 @@ def influence(
         `LooResult.elpd_i`, ``pareto_k`` and ``flags``.
     labels : sequence of str, optional
         What the rows are called; "row 1" and so on without.
+    called : str
+        Where the labels come from, in words.
     """
     q, count = np.square(linear_predictor_sd), weights * trials
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -161,4 +170,13 @@ def influence(
         np.full(q.size, np.nan) if pareto_k is None else np.asarray(pareto_k, dtype=np.float64),
         ("",) * q.size if flags is None else tuple(map(str, flags)),
         tuple(f"row {i + 1}" for i in range(q.size)) if labels is None else tuple(map(str, labels)),
+        called,
     )
+
+
+def row_labels(design: Design) -> dict[str, Any]:
+    """``labels`` and ``called`` of the rows fitted: labels of the caller's frame, else their places in the data."""
+    if design.row_index is not None and design.provenance.kind == "frame":
+        return {"labels": [f"row {label}" for label in design.row_index], "called": _LABELLED}
+    where = np.arange(design.source.n_rows) if design.kept is None else np.flatnonzero(design.kept)
+    return {"labels": [f"row {i + 1}" for i in where], "called": _COUNTED}

@@ -12,7 +12,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,6 +82,8 @@ class Manifest:
         None where nothing is drawn.
     versions : mapping of str to str
     numbers : mapping of str to Number
+    beside : mapping of str to str
+        Further files that were written, such as the whole tables of a long report: name to hash.
     """
 
     command: str
@@ -92,6 +94,7 @@ class Manifest:
     seed: int | None
     versions: Mapping[str, str]
     numbers: Mapping[str, Number]
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -101,6 +104,7 @@ class Manifest:
             "config": dict(self.config),
             "inputs": [{k: v for k, v in asdict(each).items() if v is not None} for each in self.inputs],
             "output": {"path": self.output, "sha256": self.output_sha256},
+            **({"beside": dict(self.beside)} if self.beside else {}),
             "seed": self.seed,
             "versions": dict(self.versions),
             "numbers": {name: [_plain(each.value), each.within] for name, each in self.numbers.items()},
@@ -169,6 +173,7 @@ def read_manifest(path: Path) -> Manifest:
             found["seed"],
             found["versions"],
             {key: Number(_number(value), float(within)) for key, (value, within) in found["numbers"].items()},
+            found.get("beside", {}),
         )
         conform(made)
         return made

@@ -220,3 +220,12 @@ def _decades(leads: Sequence[float], lower: float, upper: float) -> tuple[tuple[
                 text = f"{float(f'{lead}e{power}'):.10g}" if plain else f"{lead:g}e{power:+03d}"
                 ticks.append((position, text))
     return tuple(ticks)
+
+
+def names_first(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Rows in equal groups, one name to each: the name moved to the first row of its group."""
+    named = [row.label for row in rows if row.label]
+    size = len(rows) // max(len(named), 1)
+    if size < 2 or size * len(named) != len(rows):
+        return rows
+    return tuple(Row("" if i % size else named[i // size], row.value) for i, row in enumerate(rows))

@@ -24,27 +24,35 @@ import numpy as np
 from bayeslogit._priors import Prior
 from bayeslogit._sensitivity import Sensitivity
 from bayeslogit._sensitivity import sensitivity as _sensitivity_of
-from bayeslogit.chart import Chart
-from bayeslogit.charts_fit import forest_chart, overlay_chart, prior_posterior_chart, sensitivity_chart
+from bayeslogit.boundary import guarded
+from bayeslogit.charts_fit import forest_chart, overlay_chart, prior_posterior_chart
 from bayeslogit.charts_model import calibration_of, influence_of, predictive_of, prior_predictive_of, residuals_of
 from bayeslogit.comparisons import Comparison
 from bayeslogit.criteria import LooResult
 from bayeslogit.design import Design
 from bayeslogit.draws import Draws
 from bayeslogit.effect_curves import effect_curve
-from bayeslogit.errors import ArgumentError
-from bayeslogit.paths import Path
+from bayeslogit.plot_scales import (
+    Size,
+    bias_variance,
+    elicited,
+    figure,
+    of_kind,
+    path,
+    scale_choice,
+    train_test,
+)
 from bayeslogit.results import Fit
-from bayeslogit.scale_axes import ScaleAxis
-from bayeslogit.scale_record import ScaleChoice
 
 if TYPE_CHECKING:
     from bayeslogit.figures import ChartFigure
 
 __all__ = [
+    "bias_variance",
     "binned_residuals",
     "calibration",
     "comparison",
+    "elicited",
     "figure",
     "forest",
     "influence",
@@ -56,44 +64,17 @@ __all__ = [
     "prior_predictive",
     "scale_choice",
     "sensitivity",
+    "train_test",
 ]
 
-Size = tuple[float, float]
 Random = int | np.random.Generator
 
 
-def figure(
-    chart: Chart, *, title: str | None = None, dark: bool = False, size: float | Size | None = None
-) -> ChartFigure:
-    """Any chart as a figure.
-
-    Parameters
-    ----------
-    chart : Chart
-    title : str, optional
-        Instead of the chart's own; "" for none above the drawing (the file keeps the chart's own).
-    dark : bool
-        For a dark page: light ink and brighter hues.
-    size : float or (float, float), optional
-        Width, or width and height, in inches.
-
-    Raises
-    ------
-    ArgumentError
-        If it is no chart, or the size is not positive.
-    """
-    if not isinstance(chart, Chart):
-        raise ArgumentError(f"plot.figure({type(chart).__name__}): a Chart is needed.")
-    sides = (7.2, None) if size is None else (float(size), None) if isinstance(size, int | float) else tuple(size)
-    if len(sides) != 2 or not all(side is None or 0.5 <= side <= 100.0 for side in sides):
-        raise ArgumentError(f"size={size!r}: give a width in inches, or a pair of width and height.")
-    return chart.to_matplotlib(dark=dark, width=float(sides[0] or 7.2), height=sides[1], title=title)
-
-
+@guarded
 def forest(
     fit: Fit | Draws | Comparison | Mapping[str, Fit | Draws],
     *others: Fit | Draws,
-    terms: Sequence[str] | None = None,
+    terms: str | Sequence[str] | None = None,
     per: Any = None,
     exponentiate: bool = False,
     prob: float = 0.95,
@@ -136,10 +117,11 @@ def forest(
     return figure(made, title=title, dark=dark, size=size)
 
 
+@guarded
 def prior_posterior(
     fit: Fit | Draws,
     *,
-    terms: Sequence[str] | None = None,
+    terms: str | Sequence[str] | None = None,
     per: Any = None,
     labels: Mapping[str, str] | None = None,
     most_rows: int = 30,
@@ -152,12 +134,13 @@ def prior_posterior(
     return figure(made, title=title, dark=dark, size=size)
 
 
+@guarded
 def overlay(
     first: Fit | Draws,
     second: Fit | Draws,
     *,
     names: tuple[str, str] | None = None,
-    terms: Sequence[str] | None = None,
+    terms: str | Sequence[str] | None = None,
     per: Any = None,
     labels: Mapping[str, str] | None = None,
     most_rows: int = 30,
@@ -174,41 +157,16 @@ def overlay(
     return figure(made, title=title, dark=dark, size=size)
 
 
-def path(
-    path: Path,
-    *,
-    prob: float = 0.95,
-    named: int = 8,
-    per: str | None = None,
-    title: str | None = None,
-    dark: bool = False,
-    size: float | Size | None = None,
-) -> ChartFigure:
-    """Coefficients along the scale of the prior; ``named`` and ``per`` as in `Path.figure`."""
-    _of("path", path, Path, "bayeslogit.path")
-    return figure(path.figure(prob, named=named, per=per), title=title, dark=dark, size=size)
-
-
-def scale_choice(
-    choice: ScaleChoice | ScaleAxis,
-    *,
-    title: str | None = None,
-    dark: bool = False,
-    size: float | Size | None = None,
-) -> ChartFigure:
-    """The criterion along the scale of the prior with its optimum; or, of `scale_axis`, all of them."""
-    _of("scale_choice", choice, ScaleChoice | ScaleAxis, "bayeslogit.choose_scale or scale_axis")
-    return figure(choice.figure(), title=title, dark=dark, size=size)
-
-
+@guarded
 def comparison(
     comparison: Comparison, *, title: str | None = None, dark: bool = False, size: float | Size | None = None
 ) -> ChartFigure:
     """Coefficients under each fit of a comparison."""
-    _of("comparison", comparison, Comparison, "bayeslogit.compare")
+    of_kind("comparison", comparison, Comparison, "bayeslogit.compare")
     return figure(comparison.figure(), title=title, dark=dark, size=size)
 
 
+@guarded
 def sensitivity(
     found: Sensitivity | Fit | Draws,
     *,
@@ -223,9 +181,10 @@ def sensitivity(
     Takes what `bayeslogit.sensitivity` returns; a fit or draws are handed to it first.
     """
     made = found if isinstance(found, Sensitivity) else _sensitivity_of(found)
-    return figure(sensitivity_chart(made, labels=labels, most_rows=most_rows), title=title, dark=dark, size=size)
+    return figure(made.figure(labels=labels, most_rows=most_rows), title=title, dark=dark, size=size)
 
 
+@guarded
 def calibration(
     fit: Fit | Draws,
     *,
@@ -253,6 +212,7 @@ def calibration(
     return figure(made, title=title, dark=dark, size=size)
 
 
+@guarded
 def binned_residuals(
     fit: Fit | Draws,
     *,
@@ -269,10 +229,11 @@ def binned_residuals(
     return figure(made, title=title, dark=dark, size=size)
 
 
+@guarded
 def predictive(
     fit: Fit | Draws,
     *,
-    by: Sequence[str] | None = None,
+    by: str | Sequence[str] | None = None,
     draws: int = 1000,
     prob: float = 0.95,
     rng: Random = 0,
@@ -288,6 +249,7 @@ def predictive(
     return figure(made, title=title, dark=dark, size=size)
 
 
+@guarded
 def influence(
     fit: Fit | Draws,
     *,
@@ -305,6 +267,7 @@ def influence(
     return figure(made, title=title, dark=dark, size=size)
 
 
+@guarded
 def marginal_effects(
     fit: Fit | Draws,
     variable: str,
@@ -338,6 +301,7 @@ def marginal_effects(
     return figure(made, title=title, dark=dark, size=size)
 
 
+@guarded
 def prior_predictive(
     fit: Fit | Draws | Design,
     *,
@@ -355,8 +319,3 @@ def prior_predictive(
     """
     made = prior_predictive_of(fit, prior=prior, draws=draws, rng=rng, observed=observed)
     return figure(made, title=title, dark=dark, size=size)
-
-
-def _of(what: str, given: Any, kind: Any, source: str) -> None:
-    if not isinstance(given, kind):
-        raise ArgumentError(f"plot.{what}({type(given).__name__}): what {source} returns is needed.")

@@ -10,11 +10,12 @@ import html
 import math
 import re
 from collections.abc import Iterable
+from functools import cached_property
 
+from bayeslogit.lettering import beside, shortened
 from bayeslogit.lettering import fit_lines as fit_lines
-from bayeslogit.lettering import shortened
 from bayeslogit.lettering import text_width as text_width
-from bayeslogit.marks import HUES, Axis, Band, End, Intervals, Layer, Line, Note, Plot, Points, Rule, Strip
+from bayeslogit.marks import HUES, Axis, Band, End, Intervals, Layer, Line, Note, Plot, Points, Rule, Strip, names_first
 from bayeslogit.palette import CSS
 from bayeslogit.plaintext import printable
 from bayeslogit.table import with_minus
@@ -83,6 +84,15 @@ class _Frame:
         self.x_axis, self.y_axis = plot.x, plot.y
         self.left, self.right, self.top, self.bottom = left, right, top, bottom
         self.spans = [(top, bottom)]  # where vertical rules are drawn
+        self.notes = [layer for layer in plot.layers if isinstance(layer, Note) and layer.side]
+        self.points = [p for each in plot.layers if isinstance(each, Points) for p in zip(each.x, each.y, strict=True)]
+
+    @cached_property
+    def asides(self) -> dict[Note, tuple[float, float, str]]:
+        """Where the words beside marks go."""
+        marks = [(self.x(note.x), self.y(note.y), note.text, note.side) for note in self.notes]
+        points = [(self.x(x), self.y(y)) for x, y in self.points]
+        return dict(zip(self.notes, beside(marks, self.left, self.right, points), strict=True))
 
     def x(self, value: float) -> float:
         return self.left + (value - self.x_axis.lower) / (self.x_axis.upper - self.x_axis.lower) * (
@@ -129,23 +139,25 @@ def draw(plot: Plot, width: float = 720.0) -> str:
 def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
     """Rows from top to bottom: a name, its marks, its numbers. Narrow: the name and the numbers above the marks."""
     narrow = width < _NARROW
-    widest = max(text_width(row.value) for row in plot.rows)
+    rows = names_first(plot.rows) if narrow else plot.rows
+    widest = max(text_width(row.value) for row in rows)
     heading = [plot.row_heading] if narrow else fit_lines(plot.row_heading, max(widest, 160.0), most=3, size=11.0)
     values = max(widest, *(text_width(line, 11.0) for line in heading)) + 8
-    names = min(max(text_width(row.label) for row in plot.rows) + 20, 0.32 * width)
+    names = min(max(text_width(row.label) for row in rows) + 20, 0.32 * width)
     room = width - values - 12 if narrow else names - 12
-    lines = [fit_lines(row.label, room) for row in plot.rows]
+    lines = [fit_lines(row.label, room) for row in rows]
     steps = [
         33.0 + _LINE * len(part) if narrow else 16.0 + _LINE * max(len(part), 1) - (len(part) > 1) * 6 for part in lines
     ]
     steps = [step + 31.0 * (plot.row_height - 1.0) for step in steps]
-    top = 14.0 + 2 * _LINE + (20.0 if narrow else 0.0)
+    above = _LINE * 2 + 18 if plot.top else 8.0  # from the first row up to the heading of the numbers
+    top = 14.0 + 2 * _LINE + (20.0 if narrow else 0.0) if plot.top or not narrow else 8.0 + _LINE
     left, right = (12.0, width - 12.0) if narrow else (names + 4, width - values - 16)
     ends = [top + sum(steps[: i + 1]) for i in range(len(steps))]
     bottom = ends[-1] + 4
     frame = _Frame(plot, left, right, top, bottom)
     centre = [
-        end - 10 - 13 * (plot.row_height - 1.0) if narrow else end - step / 2 + 2
+        end - 10 - 20 * (plot.row_height - 1.0) if narrow else end - step / 2 + 2
         for end, step in zip(ends, steps, strict=True)
     ]
     frame.y = lambda value: _between(centre, value, steps[0])  # type: ignore[method-assign]
@@ -153,12 +165,13 @@ def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
     if narrow:  # rules pause where a name stands
         frame.spans = [(top, top + 8), *((y - reach, y + reach) for y in centre), (bottom - 2, bottom)]
     for k, line in enumerate(reversed(heading if plot.row_heading else ())):
-        canvas.text(width - 4, top - (_LINE * 2 + 18 if narrow else 8 + 13 * k), line, "small soft end")
+        canvas.text(width - 4, top - (above if narrow else 8 + 13 * k), line, "small soft end")
     _x_grid(canvas, frame)
     for layer in plot.layers:
         _draw_layer(canvas, frame, layer)
-    for row, label, y in zip(plot.rows, lines, centre, strict=True):
-        base = y - 14 - _LINE * (len(label) - 1) if narrow else y + 4 - _LINE * (len(label) - 1) / 2
+    for row, label, y in zip(rows, lines, centre, strict=True):
+        more = _LINE * (len(label) - 1)
+        base = y - 14 - 15 * (plot.row_height - 1.0) - more if narrow else y + 4 - more / 2
         for k, part in enumerate(label):
             canvas.text(4, base + _LINE * k, part, "", row.label)
         canvas.text(width - 4, base if narrow else y + 4, with_minus(row.value), "end")
@@ -303,8 +316,8 @@ def _draw_layer(canvas: _Canvas, frame: _Frame, layer: Layer) -> None:
         else:
             canvas.line(frame.left, frame.y(layer.position), frame.right, frame.y(layer.position), style)
     elif isinstance(layer, Note):
-        aside = {"left": (-7, 4, " end"), "right": (7, 4, "")}.get(layer.side, (0, 0, ""))
-        canvas.text(frame.x(layer.x) + aside[0], frame.y(layer.y) + aside[1], layer.text, f"small soft{aside[2]}")
+        x, y, side = frame.asides.get(layer, (frame.x(layer.x), frame.y(layer.y) - 4, ""))
+        canvas.text(x, y + 4, layer.text, f"small soft{' end' if side == 'left' else ''}")
 
 
 def _draw_line(canvas: _Canvas, frame: _Frame, layer: Line) -> None:

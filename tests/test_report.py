@@ -266,7 +266,7 @@ def test_directions_are_those_of_the_posterior_and_a_certain_one_is_not_certaint
     ):
         above = draws.probability(name)["probability"]
         assert share == pytest.approx(above if estimate > 0 else 1 - above, abs=1e-12)
-    certain = [note for note in table.notes if note.startswith("A P(direction) of 100.0 %")]
+    certain = [note for note in table.notes if note.startswith("A P(direction) of 100.0%")]
     assert bool(certain) == (1.0 in table.column("p_direction"))
 
 
@@ -413,7 +413,7 @@ def test_a_wide_model_gives_a_page_of_the_largest_effects_and_the_rest_beside_it
     shown = [html.unescape(each) for each in re.findall(r'<th scope="row"[^>]*>([^<]*)</th>', grid)]
     size = (wide.params * wide.design.column_sds).abs().iloc[1:].sort_values(ascending=False)
     assert shown == ["Intercept", *size.index[:59]]
-    assert "4,994 more variables, those with smaller effects, are left out" in text
+    assert "4,994 more variables are left out, with smaller effects" in text
     rows = list(csv.DictReader(io.StringIO((tmp_path / "wide.coefficients.csv").read_text(encoding="utf-8"))))
     assert len(rows) == 5001 and rows[1]["term"] == "'=g0"
     np.testing.assert_array_equal([float(row["estimate"]) for row in rows], wide.params)

@@ -125,6 +125,7 @@ def _rounded(cell: Any) -> float | None:
 _STYLE = """
 .cards { list-style: none; margin: 0; padding: 0; }
 .cards > li { border-top: 1px solid var(--line); padding: 1.3rem 0 0.6rem; }
+.cards > li:first-child { border-top: 0; padding-top: 0; }
 .cards h2 { margin: 0 0 0.4rem; }
 .cards .question { margin-bottom: 0.5rem; }
 .cards .answer { color: var(--soft); }
@@ -157,16 +158,21 @@ whether to trust it; all the rest is there to check.</p>
 <ol class="cards">
 """
 _FOOT = """</ol>
-<footer><p>Made by <code>make reports</code> from the scripts in examples/. bayeslogit {version}</p></footer>
+{also}<footer><p>Made by <code>make reports</code> from the scripts in examples/. bayeslogit {version}</p></footer>
 </main>
 </body>
 </html>
+"""
+# A page that a long benchmark writes beside these.
+_ALSO = """<p>And whether the posteriors behind all this are right:
+<a href="calibration.html">simulation-based calibration of every road to them</a> (benchmarks/calibration.py).</p>
 """
 
 
 def _index(entries: list[dict[str, Any]]) -> str:
     cards = "\n".join(map(_card, entries))
-    return _HEAD.format(style=style_sheet() + _STYLE) + cards + _FOOT.format(version=escape(bl.__version__))
+    also = _ALSO if (ROOT / "reports" / "calibration.html").is_file() else ""
+    return _HEAD.format(style=style_sheet() + _STYLE) + cards + _FOOT.format(version=escape(bl.__version__), also=also)
 
 
 def _card(entry: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from bayeslogit.arrays import ArraySpec
 from bayeslogit.chart import Chart
 from bayeslogit.data import to_pandas
 from bayeslogit.design import Design
+from bayeslogit.influences import row_labels
 from bayeslogit.model_checks import (
     BinnedResiduals,
     CalibrationCurve,
@@ -27,14 +28,13 @@ from bayeslogit.model_checks import (
 )
 from bayeslogit.predict import Prediction, predict_probability
 from bayeslogit.render.document import Block, Paragraph
-from bayeslogit.reporting.headline import improper
-from bayeslogit.reporting.material import Material
+from bayeslogit.reporting.material import Material, improper
 from bayeslogit.reporting.tables import explained, without_empty
 from bayeslogit.table import Table
 
 Array = NDArray[np.float64]
 # Rows of the numbers of one chart, in any format, and points of one cloud.
-_MOST_NUMBERS, _MOST_POINTS = 2000, 600
+_MOST_NUMBERS, _MOST_POINTS = 2000, 400
 _MOST_ROWS, _MOST_REPLICATES = 1_000_000, 400_000
 _MOST_LEVELS, _MOST_FACTORS = 8, 3
 _OPTIMISM = "The same rows were fitted and checked, so the agreement is somewhat too good."
@@ -95,14 +95,13 @@ def _influence(m: Material, design: Design, fitted: Prediction) -> Influence:
     y, trials, weights = design.outcome_arrays()
     loo = m.loo.value
     scored = {} if loo is None else {"elpd": loo.elpd_i, "pareto_k": loo.pareto_k, "flags": loo.flags.tolist()}
-    where = np.arange(y.size) if design.kept is None else np.flatnonzero(design.kept)
     return influence(
         y,
         trials,
         weights,
         fitted.probability,
         fitted.linear_predictor_sd,
-        labels=[f"row {i + 1}" for i in where],
+        **row_labels(design),
         **scored,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bayeslogit.diagnostics import effective_in_words
 from bayeslogit.draws import Draws
 from bayeslogit.mode import Mode
 from bayeslogit.render.document import Block, Facts, Paragraph
@@ -56,7 +57,7 @@ def _effective(fit: Fit) -> str:
     found = fit.effective_parameters
     if math.isnan(found):
         return "\u2014 (the fit has no finite covariance)"
-    return f"{found:.2f} of {len(fit.columns):,}"
+    return effective_in_words(found, len(fit.columns))
 
 
 def evidence(fit: Fit) -> str:
@@ -87,7 +88,8 @@ def _posterior(m: Material, draws: Draws) -> Facts:
         items.append(("Effective pairs", f"{ess:,.0f}"))
     if math.isfinite(draws.log_evidence):
         relative = ", relative: per unit of each flat column" if m.fit.prior.flat.any() else ""
-        error = f"Monte-Carlo error {draws.log_evidence_se:.3f}"
+        se = draws.log_evidence_se
+        error = "Monte-Carlo error " + (f"{se:.3f}" if se >= 0.0005 else "below 0.0005")
         items.append(("Log evidence", f"{draws.log_evidence:.3f} nats ({error}{relative})"))
     used = "the results rest on it" if m.reported is not None else "the results rest on the mode; this checks them"
     items.append(("Used for", used))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayeslogit.by_outcome import sums_by_outcome
+from bayeslogit.charts_model import prior_predictive_of
 from bayeslogit.design import Design
 from bayeslogit.estimates import Estimates
 from bayeslogit.labels import factor_label
@@ -17,6 +18,9 @@ from bayeslogit.reporting.names import Names
 from bayeslogit.reporting.tables import explained, without_empty
 from bayeslogit.resolved import ResolvedPrior
 from bayeslogit.table import Cell, Column, Table
+
+# Of the probabilities that a prior expects: a page has two drawings of them.
+_BINS = 20
 
 
 def data(fit: Estimates, names: Names) -> Iterator[Block]:
@@ -136,3 +140,4 @@ def _prior_predictive(m: Material) -> Iterator[Block]:
         ),
         title="What the prior expects of these rows, before their outcomes",
     )
+    yield prior_predictive_of(m.fit, draws=found.rates.size, bins=_BINS)

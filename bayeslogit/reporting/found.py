@@ -9,8 +9,7 @@ import numpy as np
 
 from bayeslogit.chart import Chart, forest
 from bayeslogit.render.document import Block, Paragraph
-from bayeslogit.reporting.headline import improper
-from bayeslogit.reporting.material import Material
+from bayeslogit.reporting.material import Material, improper
 from bayeslogit.reporting.tables import explained, with_column, without, without_empty
 from bayeslogit.summary import percent
 from bayeslogit.table import Column, Table
@@ -18,16 +17,19 @@ from bayeslogit.table import Column, Table
 # Columns whose spreads differ by more than this are drawn per sd: per unit some of them would be invisible.
 _COMPARABLE = 20.0
 _MOST_DRAWN = 40
+# What counts as no effect beside a mode of exactly zero, log-odds per sd: an odds ratio of 0.9 to 1.1.
+_NOTHING = 0.1
 # Columns that say again what the section on priors says.
 _ELSEWHERE = ("prior", "led_by")
 
 
-def results(m: Material, tables: Sequence[Table]) -> Iterator[Block]:
+def results(m: Material, tables: Sequence[Table | Chart]) -> Iterator[Block]:
     """The blocks of the section; ``tables`` are the user's own."""
     yield coefficients(m)
     chart = _forest(m)
     if chart is not None:
         yield chart
+    yield from _zeros(m)
     yield from _effects(m)
     yield from tables
 
@@ -55,10 +57,13 @@ def coefficients(m: Material) -> Table:
 
 
 def _certain(m: Material) -> tuple[str, ...]:
-    """What a probability of exactly 1 means."""
+    """What a probability that prints as 1 means."""
     if not np.any(m.numbers.direction == 1.0):
         return ()
-    return ("A P(direction) of 100.0 %: none of the draws has the other sign; it is not certainty.",)
+    return (
+        "A P(direction) of 100.0%: the probability of the other sign is too small to be told from 0 here; it is not "
+        "certainty.",
+    )
 
 
 def _mode_alone(m: Material) -> tuple[str, ...]:
@@ -73,6 +78,21 @@ def _why_no_sd(m: Material) -> str:
     if m.reported is not None:
         return "this posterior has no sd there: its tails are too heavy"
     return "the estimate is exactly at the kink of its prior; fit.sample() gives its posterior"
+
+
+def _zeros(m: Material) -> Iterator[Table]:
+    """What the posterior says of coefficients that the mode has at exactly zero."""
+    fit = m.fit
+    zeros = [name for name, at in zip(fit.columns, fit.mode.beta, strict=True) if at == 0.0 and name != "Intercept"]
+    draws = m.posterior.value
+    if zeros and draws is not None and fit.converged:
+        found = draws.equivalence(_NOTHING, zeros, per="sd")
+        yield replace(
+            found,
+            name="zeros",
+            title="Coefficients that are zero at the mode",
+            header=(f"Nothing: within {_NOTHING:g} log-odds per sd of the column, either way.", *found.header),
+        )
 
 
 def _forest(m: Material) -> Chart | None:
@@ -113,11 +133,14 @@ def _effects(m: Material) -> Iterator[Block]:
     if found is None:
         yield Paragraph(m.effects.reason)
         return
+    left_out = len(m.variables) - len(m.effect_variables)
+    variables = "1 more variable is" if left_out == 1 else f"{left_out:,} more variables are"
+    more = (f"{variables} left out, with smaller effects or many levels: bayeslogit.effects(fit, name).",)
     if not found:
+        if left_out:
+            yield Paragraph(f"Average effects: {more[0]}")
         return
     width = percent(m.prob)
-    left_out = len(m.variables) - len(m.effect_variables)
-    more = (f"{left_out:,} more variables, those with smaller effects, are left out: bayeslogit.effects(fit, name).",)
     yield Table(
         "average-effects",
         "Average effects on the probability",

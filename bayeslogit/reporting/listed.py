@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from bayeslogit.power_scaling import THRESHOLD
 from bayeslogit.render.document import Block, Code, Facts, Paragraph
 from bayeslogit.reporting.checked import Checks
-from bayeslogit.reporting.headline import separated
-from bayeslogit.reporting.material import Material
+from bayeslogit.reporting.material import Material, separated
 from bayeslogit.table import Column, Table
 from bayeslogit.versions import version_facts
 

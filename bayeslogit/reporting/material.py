@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayeslogit._sensitivity import Sensitivity, sensitivity
+from bayeslogit.arrays import ArraySpec
 from bayeslogit.average_effects import AverageEffect, average_effects, variables_of
 from bayeslogit.criteria import LooResult
 from bayeslogit.design import Design
@@ -18,6 +19,7 @@ from bayeslogit.draws import Draws
 from bayeslogit.errors import ArgumentError, BayeslogitError, PriorError
 from bayeslogit.prior_draws import draw_prior
 from bayeslogit.prior_rates import PriorRates, prior_rates
+from bayeslogit.reporting.focus import columns_of, level_of, variable_of
 from bayeslogit.reporting.names import Names
 from bayeslogit.results import Fit
 from bayeslogit.table import Table
@@ -31,9 +33,11 @@ EFFORTS = ("quick", "auto", "full")
 _FOR_DRAWS, _FOR_LOO, _FOR_EFFECTS, _FOR_TIPPING = 600_000, 2_000_000, 5_000_000, 40_000
 _MOST_COLUMNS, _REFITTED_COLUMNS = 100, 30
 # Variables whose average effects are worked out: each is moved through all rows.
-_LEAST_VARIABLES, _MOST_VARIABLES = 5, 30
+# A factor is moved once for each level beyond the first.
+_LEAST_VARIABLES, _MOST_VARIABLES, _MOST_MOVES = 5, 30, 40
 _DRAWS = 4000
 _PRIOR_DRAWS, _MOST_PRIOR_COLUMNS = 1000, 500
+_SEPARATED = "only because of the prior"
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class Material:
         The posterior that the user gave.
     loo_given, sensitivity_given : optional
     tipping : tuple of TippingPoint
+    focus : str or None
+        The column, term or variable that the report is asked about.
     """
 
     fit: Fit
@@ -95,8 +101,11 @@ class Material:
     loo_given: LooResult | None = None
     sensitivity_given: Sensitivity | None = None
     tipping: tuple[TippingPoint, ...] = ()
+    focus: str | None = None
 
     def __post_init__(self) -> None:
+        if self.focus is not None:
+            columns_of(self.fit, self.focus, self.names)
         if self.effort not in EFFORTS:
             raise ArgumentError(f"report(effort={self.effort!r}): it is one of {', '.join(map(repr, EFFORTS))}.")
 
@@ -157,7 +166,7 @@ class Material:
 
     @cached_property
     def tipping_points(self) -> tuple[TippingPoint, ...]:
-        """Those given; else that of the clearest coefficient's interval, where it takes a moment only."""
+        """Those given; else that of the interval asked about, or the clearest, where it takes a moment only."""
         fit = self.fit
         cheap = (self.size <= _FOR_TIPPING and self.effort != "quick" and self._normal) or self.effort == "full"
         if self.tipping or fit.design is None or not fit.converged or fit.posterior.factor is None or not cheap:
@@ -167,8 +176,11 @@ class Material:
             surest = np.nan_to_num(np.abs(n.estimate) / n.sd)[first:]
         if not surest.size:
             return ()
+        at = first + int(np.argmax(surest))
+        if self.focus is not None:
+            at = max(columns_of(fit, self.focus, self.names), key=lambda j: float(surest[j - first]))
         try:
-            claim = Claim(INTERVAL, fit.columns[first + int(np.argmax(surest))])
+            claim = Claim(INTERVAL, fit.columns[at])
             return (tipping_point(fit, claim, method="mode", prob=self.prob),)
         except BayeslogitError:
             return ()
@@ -207,14 +219,29 @@ class Material:
 
     @property
     def effect_variables(self) -> tuple[str, ...]:
-        """All of few variables; of many, those of the columns with the largest effects."""
-        every = self.variables
+        """All of few variables; of many, that asked about and those of the columns with the largest effects."""
+        every, most_moves = self.variables, _MOST_MOVES if self.effort != "full" else np.inf
         most = int(np.clip(_FOR_EFFECTS // max(self.size, 1), _LEAST_VARIABLES, _MOST_VARIABLES))
-        if len(every) <= most or self.effort == "full":
+        spec = self.fit.spec
+        levels = {} if isinstance(spec, ArraySpec) else spec.levels
+        moves = {name: max(len(levels.get(name, ())) - 1, 1) for name in every}
+        if (len(every) <= most and sum(moves.values()) <= most_moves) or self.effort == "full":
             return every
-        first = [self.fit.columns[j] for j in self.order]
-        chosen = set([name for name in first if name in set(every)][:most])
-        return tuple(name for name in every if name in chosen) or every[:most]
+        asked = None if self.focus is None else variable_of(self.fit, self.focus, self.names)
+        in_order = [asked, *(self._variable_of(self.fit.columns[j], moves) for j in self.order), *every]
+        chosen: set[str] = set()
+        for name in in_order:
+            if name is None or name in chosen or len(chosen) == most:
+                continue
+            if moves[name] + sum(moves[each] for each in chosen) <= most_moves:
+                chosen.add(name)
+        return tuple(name for name in every if name in chosen)
+
+    @staticmethod
+    def _variable_of(column: str, known: Mapping[str, int]) -> str | None:
+        """The variable that a column stands for alone, or as one level of it."""
+        level = level_of(column)
+        return column if column in known else level[0] if level is not None and level[0] in known else None
 
     # --- numbers -------------------------------------------------------------------------------------------------
 
@@ -299,3 +326,13 @@ class Material:
 
 def _floats(cells: object) -> Array:
     return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)  # type: ignore[attr-defined]
+
+
+def improper(m: Material) -> bool:
+    """Whether there is a mode but no posterior."""
+    return any(note.startswith("Mode only:") for note in m.fit.notes)
+
+
+def separated(m: Material) -> str:
+    """The note that estimates are finite only because of the prior; empty if they are not."""
+    return next((note for note in m.fit.notes if _SEPARATED in note), "")

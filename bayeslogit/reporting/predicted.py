@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,7 @@ from bayeslogit.errors import BayeslogitError, FitWarning
 from bayeslogit.power_scaling import CONFLICT, STRONG_PRIOR, THRESHOLD
 from bayeslogit.predict import predict_probability
 from bayeslogit.render.document import Block, Paragraph
-from bayeslogit.reporting.headline import improper
-from bayeslogit.reporting.material import Material
+from bayeslogit.reporting.material import Material, improper
 from bayeslogit.reporting.tables import explained, without_empty
 from bayeslogit.scores import Scores, baseline, scores
 from bayeslogit.table import Cell, Column, Table
@@ -37,8 +37,12 @@ def sensitivity_section(m: Material) -> Iterator[Block]:
         shown = without_empty(found.table, ("prior_share", "led_by", "pull"))
         table = explained(shown, {**reasons, "prior_share": "the prior is not normal, and has a pull instead"})
         yield explained(table, {"pull": "the prior is normal or flat, and has a share instead"})
+        if np.isfinite(found.by_prior.value).any():
+            yield found.figure(labels={name: m.names.column(name) for name in m.fit.columns})
     for point in m.tipping_points:
-        yield point.table
+        claim = point.claim
+        named = replace(claim, column=m.names.column(claim.column)) if claim.column else claim
+        yield replace(point.table, title=f"Tipping point: {named}")
     if not m.tipping_points:
         yield Paragraph(
             "Tipping points were not worked out: bayeslogit.tipping_point(fit, 'interval of COLUMN excludes 0') says "

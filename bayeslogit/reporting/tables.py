@@ -12,6 +12,8 @@ from bayeslogit.table import Cell, Column, Table
 
 # Rows of a table that a page can carry, and how many are left of one that is longer.
 LONGEST, KEPT = 80, 60
+# Of tables that only describe what the results rest on, fewer: a reader scrolls past them.
+_DESCRIBING, _OF_THESE = ("columns", "priors"), 20
 # Rows of the numbers of a chart, where its picture stands above them, and where they stand for it.
 UNDER_PICTURE, INSTEAD = 100, 20
 
@@ -95,16 +97,16 @@ def shortened(document: Document, order: Sequence[str], stem: str, *, pictures: 
 
 
 def _cut(table: Table, rank: Mapping[str, int], name: str) -> Table:
-    total = len(table.rows)
+    total, kept = len(table.rows), _OF_THESE if table.name in _DESCRIBING else KEPT
     if any(column.key == "term" for column in table.columns):
         at = [column.key for column in table.columns].index("term")
         head = [row for row in table.rows if row[at] == "Intercept"]
         rest = [row for row in table.rows if row[at] != "Intercept"]
         rest.sort(key=lambda row: rank.get(str(row[at]), len(rank)))
-        rows, what = [*head, *rest][:KEPT], "with the largest effects (estimate times sd of the column)"
+        rows, what = [*head, *rest][:kept], "with the largest effects (estimate times sd of the column)"
     else:
-        rows, what = list(table.rows[:KEPT]), "that come first"
-    note = f"{KEPT} of {total:,} rows stand here, those {what}; all are in {name} beside this file."
+        rows, what = list(table.rows[:kept]), "that come first"
+    note = f"{kept} of {total:,} rows stand here, those {what}; all are in {name} beside this file."
     return replace(table, rows=tuple(rows), notes=(note, *table.notes))
 
 
