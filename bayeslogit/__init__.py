@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bayeslogit import datasets as datasets
+    from bayeslogit._bias_variance import BiasVariance as BiasVariance
+    from bayeslogit._bias_variance import bias_variance as bias_variance
     from bayeslogit._check import Check as Check
     from bayeslogit._check import check as check
     from bayeslogit._convert import Conversion as Conversion
@@ -92,6 +94,10 @@ __version__ = "0.1.0"
 # Where each public name lives. A room is loaded when a name of it is first used: a script that fits and prints does not
 # pay for comparisons, paths and reports. The imports above say the same to type checkers; a test holds both together.
 _ROOMS: dict[str, tuple[str, ...]] = {
+    "_bias_variance": (
+        "BiasVariance",
+        "bias_variance",
+    ),
     "_check": (
         "Check",
         "check",
@@ -225,6 +231,8 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
+    if name in ("BayesianLogisticRegression", "BayesianLogisticRegressionCV"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it is in {__name__}.estimator")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

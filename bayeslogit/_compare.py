@@ -19,6 +19,8 @@ _STACKED, _NO_WEIGHT = 1e-10, 1e-7
 _MOST_STEPS = 500
 # How far flat columns may be from spanning the same, relative, and log volumes from being equal.
 _SAME_SPAN, _SAME_UNITS = 1e-8, 1e-6
+# Points at which two priors are compared, in sds of the columns, and how far their log densities may be apart there.
+_SPREAD, _POINTS, _SAME_DENSITY = (0.1, 1.0, 10.0), 4, 1e-9
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,27 @@ def stacking(scores: Array, copies: Array) -> Array:
         if decrement < 0.1 * barrier:
             barrier *= 0.1
     raise FitError("Stacking weights were not found: some log score is not finite.")
+
+
+def same_prior(designs: tuple[Design, Design], priors: tuple[ResolvedPrior, ResolvedPrior]) -> bool:
+    """Whether two priors are the same numbers, whatever they are called: `ElasticNet(l1=0, l2=1)` is `Normal(1)`.
+
+    The designs have the same columns. Densities are compared at points spread over several sds of each column; two
+    analytic densities that agree at all of them are one.
+    """
+    first, second = priors
+    if first.whole != second.whole or not np.array_equal(first.flat, second.flat):
+        return False
+    if any(term.open for prior in priors for term in prior.terms):
+        return first.describe() == second.describe()
+    sds = np.where(designs[0].column_sds > 0.0, designs[0].column_sds, 1.0)
+    rng = np.random.default_rng(0)
+    for size in _SPREAD:
+        for beta in size * rng.standard_normal((_POINTS, sds.size)) / sds:
+            ours, theirs = first.log_density(beta), second.log_density(beta)
+            if not abs(ours - theirs) <= _SAME_DENSITY * max(1.0, abs(ours)):
+                return False
+    return True
 
 
 # --- Bayes factors ---------------------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ def coverage(
             f"coverage(method={method!r}): under {resolved.name} some coefficients lie at a kink, where the Gaussian "
             "at the mode has no interval; use method='importance'."
         )
-    simulate = _Simulator(design)
+    simulate = Simulator(design, "coverage()")
     betas = _truths(design, resolved, truth, simulations, generator)
     p = len(design.columns)
     covered, failed = np.zeros((simulations, p), dtype=bool), np.zeros(simulations, dtype=bool)
@@ -239,22 +239,25 @@ def coverage(
     return Coverage(tuple(design.columns), betas, covered, width, error, failed, prob, method, resolved)
 
 
-class _Simulator:
+class Simulator:
     """The same rows with new outcomes."""
 
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: Design, call: str) -> None:
         if not isinstance(design.source, MemorySource):
-            raise ArgumentError("coverage(): the rows must be in memory, to be given new outcomes.")
+            raise ArgumentError(f"{call}: the rows must be in memory, to be given new outcomes.")
         self.design, self.source = design, design.source
         count = self.source.weights * self.source.trials
         if np.any(count != np.rint(count)):
-            raise DataError("coverage(): weights that are not whole numbers are no counts of observations to simulate.")
+            raise DataError(f"{call}: weights that are not whole numbers are no counts of observations to simulate.")
         self.count = count.astype(np.int64)
         self.blocks = list(self.source.blocks())
 
+    def log_odds(self, beta: Array) -> Array:
+        """Of every row, shape (n,)."""
+        return np.concatenate([block.X.predict(beta) + block.offset for block in self.blocks])
+
     def __call__(self, beta: Array, rng: np.random.Generator) -> Design:
-        eta = np.concatenate([block.X.predict(beta) + block.offset for block in self.blocks])
-        y = rng.binomial(self.count, expit(eta)).astype(np.float64)
+        y = rng.binomial(self.count, expit(self.log_odds(beta))).astype(np.float64)
         trials = np.maximum(self.count, 1).astype(np.float64)
         weights = (self.count > 0).astype(np.float64)
         return replace(self.design, source=replace(self.source, y=y, trials=trials, weights=weights), notes=())

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from bayeslogit._priors import Cauchy, Laplace, Normal, Prior, StudentT, priors
-from bayeslogit.boundary import guarded, short
+from bayeslogit.boundary import guarded, guarded_methods, short
+from bayeslogit.chart import Chart
 from bayeslogit.design import Design
+from bayeslogit.elicited_chart import elicited_chart
 from bayeslogit.errors import ArgumentError
 from bayeslogit.logistic import expit
 from bayeslogit.predict import check_prob
@@ -20,11 +22,16 @@ from bayeslogit.prior_widths import HALF_WIDTHS, INFORMATIONS, half_width
 from bayeslogit.table import Cell, Column, Table
 
 _FAMILIES = ("normal", "laplace", "student_t", "cauchy")
+_ONE = np.ones(1)
 
 
+@guarded_methods
 @dataclass(frozen=True)
 class Elicited:
-    """A prior from a range of odds ratios.
+    """A prior from a range of odds ratios; made by `elicit`.
+
+    `bayeslogit.implied` shows it with all columns of a design, and `bayeslogit.plot.prior_predictive` what it expects
+    of the rows.
 
     Attributes
     ----------
@@ -73,11 +80,19 @@ class Elicited:
             ),
         )
 
+    def figure(self) -> Chart:
+        """The density of the odds ratio under this prior, with the range that was asked for."""
+        low, high = (math.log(end) for end in self.odds_ratio)
+        given = {"mean": 0.5 * (low + high)} | ({} if math.isnan(self.df) else {"df": self.df})
+        unit = float(HALF_WIDTHS[self.family](self.prob, **{k: np.array([v]) for k, v in given.items()}, scale=_ONE)[0])
+        given["scale"] = 0.5 * (high - low) / unit
+        return elicited_chart(self.family, given, self.odds_ratio, self.prob, self.per)
+
     def __str__(self) -> str:
         return str(self.table())
 
     def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
+        return f"{self.figure().svg()}{self.table()._repr_html_()}"
 
 
 @guarded
@@ -112,7 +127,7 @@ def elicit(
     Returns
     -------
     Elicited
-        ``.scale``, ``.prior``; ``float()`` gives the scale.
+        ``.scale``, ``.prior``, ``.figure()``; ``float()`` gives the scale.
 
     Raises
     ------
@@ -132,6 +147,7 @@ def elicit(
     if family not in _FAMILIES:
         raise ArgumentError(f"elicit(family={family!r}): a scale can be had for {', '.join(_FAMILIES)}.")
     mean, half = 0.5 * (math.log(low) + math.log(high)), 0.5 * (math.log(high) - math.log(low))
+    mean = 0.0 if abs(mean) < 1e-12 * half else mean  # from 0.1 to 10: rounding is no opinion
     given = {"mean": np.zeros(1), "scale": np.ones(1)} | ({"df": np.array([_df(df)])} if family == "student_t" else {})
     scale = half / float(HALF_WIDTHS[family](prob, **given)[0])
     names, tails = _names(columns), _df(df) if family == "student_t" else math.nan
@@ -217,12 +233,23 @@ def implied(prior: Prior | str | None, design: Design, prob: float = 0.95) -> Ta
     the event rate (curvature matching, Morita, Thall and Mueller 2008; the information of a prior that is not normal is
     averaged over it, as in Neuenschwander, Weber, Schmidli and O'Hagan 2020).
 
+    For a ``C`` or a ``lambda`` of another system give the prior that `bayeslogit.convert` makes of it (see the
+    example). `bayeslogit.plot.prior_predictive` draws which event rates and probabilities a prior expects.
+
     Parameters
     ----------
     prior : Prior, str or None
     design : Design
     prob : float
         Probability of each range.
+
+    Examples
+    --------
+    >>> import bayeslogit as bl
+    >>> design = bl.Design.from_formula("switch ~ dist100 + arsenic", bl.datasets.load("wells"))
+    >>> table = bl.implied(bl.convert(source="sklearn", C=1, to="bayeslogit", design=design).prior, design)
+    >>> round(table.column("or_sd_upper")[1], 2)  # an sd of dist100 is 38 m
+    2.13
     """
     prob = check_prob(prob)
     resolved = as_prior(prior).resolve(design)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit import frames
-from bayeslogit.boundary import guarded
+from bayeslogit.boundary import guarded, guarded_methods
+from bayeslogit.chart import Chart
+from bayeslogit.charts_posteriors import sensitivities
 from bayeslogit.design import Design
 from bayeslogit.diagnostics import share_in_words
 from bayeslogit.draws import Draws
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
+@guarded_methods
 @dataclass(frozen=True, eq=False)
 class Sensitivity:
     """How much each coefficient moves when the prior, or the likelihood, is made stronger; made by `sensitivity`.
@@ -84,6 +88,26 @@ class Sensitivity:
             for term, words in zip(self.table.column("term"), self.table.column("diagnosis"), strict=True)
         }
 
+    def figure(self, *, labels: Mapping[str, str] | None = None, most_rows: int = 40) -> Chart:
+        """Both sensitivities of every coefficient, with the threshold and the diagnosis.
+
+        Parameters
+        ----------
+        labels : mapping of str to str, optional
+            Column to words; those of the fit without.
+        most_rows : int
+            How many coefficients are drawn; the table of the chart has them all.
+        """
+        called = {**self.draws.labels, **(labels or {})}
+        return sensitivities(
+            [called.get(name, name) for name in self.draws.columns],
+            self.by_prior.value.tolist(),
+            self.by_likelihood.value.tolist(),
+            [words or "\u2014" for words in self.diagnosis.values()],
+            threshold=THRESHOLD,
+            most_rows=most_rows,
+        )
+
     def __str__(self) -> str:
         return str(self.table)
 
@@ -92,7 +116,7 @@ class Sensitivity:
         return f"<Sensitivity of {len(self.draws.columns)} coefficients; {len(found)} with a diagnosis>"
 
     def _repr_html_(self) -> str:
-        return self.table._repr_html_()
+        return f"{self.figure().svg()}{self.table._repr_html_()}"
 
 
 @guarded

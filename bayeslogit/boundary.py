@@ -16,6 +16,7 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
+from bayeslogit.blas import one_thread
 from bayeslogit.errors import ArgumentError, BayeslogitError, UnknownArgumentError
 
 Rule = tuple[Callable[[Any], bool], str]
@@ -91,7 +92,7 @@ _RECORDS = ("Claim", "Draws", "Fit", "LooResult", "Pooled", "Sensitivity")
 
 
 def guarded[F: Callable[..., Any]](function: F) -> F:
-    """A public function whose arguments are of the kinds that its annotations name.
+    """A public function whose arguments are of the kinds that its annotations name, and which has BLAS on one thread.
 
     Raises
     ------
@@ -134,7 +135,8 @@ def guarded[F: Callable[..., Any]](function: F) -> F:
             rule = rules.get(name)
             if rule is not None and not rule[0](value):
                 refuse(name, value, args, kwargs)
-        return function(*args, **kwargs)
+        with one_thread():
+            return function(*args, **kwargs)
 
     return cast("F", called)
 

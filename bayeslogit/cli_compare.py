@@ -129,7 +129,7 @@ def compare_command(
     ] = None,
     config: Config = None,
 ) -> int:
-    """Compare priors for one model: evidence, leave-one-out, coefficients, and where the prior decides."""
+    """Compare priors for one model: evidence, leave-one-out, coefficients, and where the prior matters most."""
     check_prob(prob)
     texts = _priors(prior or [])
     for text in (*texts, *([] if intercept is None else [intercept])):

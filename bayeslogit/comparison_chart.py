@@ -52,6 +52,7 @@ def comparison_chart(entries: Sequence[Entry], units: Mapping[str, float], inter
         top=Axis("odds ratio (log scale)", left, right, ratio_ticks(left, right)),
         layers=tuple(layers),
         rows=tuple(Row(name if line == (lines - 1) // 2 else "") for name in shown for line in range(lines)),
+        row_height=1.0 if len(entries) < 2 else 1.8,
         data=_data(entries, names, interval, unit),
         notes=(f"{more} of {len(names)} terms are not drawn; the table of this chart has them all.",) if more else (),
     )
@@ -83,7 +84,7 @@ def _marks(
             continue
         at = lines * i + shift
         ends = (min(max(low, limits[0]), limits[1]), min(max(high, limits[0]), limits[1]))
-        yield Line(ends, (at, at), style=style, label=label)
+        yield Line(ends, (at, at), style=style, label=label, dashed=True)
         label = ""
         if limits[0] <= middle <= limits[1]:
             yield Line((middle, middle), (at - _TICK, at + _TICK), style=style)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from bayeslogit.chart import Chart
 from bayeslogit.comparisons import Comparison
 from bayeslogit.estimates import Estimates
 from bayeslogit.render.document import Block, Code, Document, Facts, Paragraph, Section, Verdict
@@ -25,10 +26,10 @@ def comparison_document(
     title: str | None = None,
     question: str | None = None,
     command: str | None = None,
-    tables: Sequence[Table] = (),
+    tables: Sequence[Table | Chart] = (),
     names: Names | None = None,
 ) -> Document:
-    """The report as a document record; ``tables`` follow the coefficients, ``names`` are labels for sentences."""
+    """The report as a document record; ``tables`` and charts follow the coefficients, ``names`` label sentences."""
     first = _first(comparison)
     sections = (
         Section("headline", "In short", tuple(_headline(comparison, question))),
@@ -38,14 +39,16 @@ def comparison_document(
         Section("computation", "Computation", tuple(_computation(comparison))),
         Section("comparison", "Fits compared", tuple(_compared(comparison))),
         Section("results", "Coefficients", (comparison.coefficients, comparison.figure(), *tables)),
-        Section("predictions", "Where the prior decides", (comparison.regions, comparison.predictions)),
+        Section(
+            "predictions", f"Where the {comparison.what} matters most", (comparison.regions, comparison.predictions)
+        ),
         Section("reproducibility", "Reproducibility", tuple(_reproducibility(comparison, command))),
         Section("checklist", "Reporting guidelines", (_checklist(comparison, question, command),)),
         Section("glossary", "Glossary", (compared_glossary(comparison.prob),)),
     )
     facts = first.facts
     return Document(
-        title or f"Which prior, and does it matter? {facts.outcome}",
+        title or f"{facts.outcome}: which {comparison.what}, and does it matter?",
         f"Bayesian logistic regression: {facts.formula or facts.source}, {len(comparison.fits)} fits compared",
         sections,
         footer=f"bayeslogit {package_version()}",
@@ -98,13 +101,17 @@ def _checklist(comparison: Comparison, question: str | None, command: str | None
 
 def _models(comparison: Comparison) -> Iterator[Block]:
     """Every fit has the same likelihood; formulas may differ."""
-    yield Facts(
-        tuple((name, fit.facts.formula or f"{len(fit.columns):,} columns") for name, fit in comparison.fits.items())
-    )
+    formulas = {name: fit.facts.formula or f"{len(fit.columns):,} columns" for name, fit in comparison.fits.items()}
+    alike = len(set(formulas.values())) == 1
+    yield Facts((("Every fit", next(iter(formulas.values()))),) if alike else tuple(formulas.items()))
     yield Paragraph(
         f"Each observation is one Bernoulli trial, with log-odds of {_first(comparison).facts.event_in_words} = sum of "
-        "coefficient x column. The rows and outcomes are the same in every fit; priors or formulas differ."
+        f"coefficient x column. The rows and outcomes are the same in every fit; {_differ(comparison)}."
     )
+
+
+def _differ(comparison: Comparison) -> str:
+    return "so are the columns, and only the priors differ" if comparison.what == "prior" else "columns differ"
 
 
 def _compared(comparison: Comparison) -> Iterator[Block]:
@@ -112,6 +119,7 @@ def _compared(comparison: Comparison) -> Iterator[Block]:
         comparison.table,
         {
             "log_evidence": "no rung gave one with a known error, or the prior has no constant",
+            "flat": "there is no log evidence",
             "elpd": "there is no posterior to predict with",
         },
     )

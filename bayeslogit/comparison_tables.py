@@ -60,6 +60,8 @@ class Entry:
         Where the posterior comes from, and its verdict; a dash without a posterior.
     reason : str
         Why there is no posterior; empty if there is one.
+    flat : str
+        The flat columns, in words; empty without any.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Entry:
     rung: str
     level: str
     reason: str = ""
+    flat: str = ""
 
     def of(self, values: Array, column: str) -> float:
         """One of its arrays at a column; NaN where it has no such column."""
@@ -100,6 +103,7 @@ def fits_table(
             entry.prior,
             entry.evidence.value,
             entry.evidence.se,
+            None if entry.evidence.reason else entry.flat or "none",
             entry.scores.elpd,
             entry.scores.se,
             gap.value,
@@ -125,13 +129,14 @@ def fits_table(
             Column("prior", "prior"),
             Column("log_evidence", "log evidence", "number"),
             Column("log_evidence_se", "its Monte-Carlo error", "number"),
+            Column("flat", "relative to flat"),
             Column("elpd", "elpd (leave-one-out)", "number"),
             Column("elpd_se", "se of elpd", "number"),
             Column("elpd_diff", "elpd less the best", "number"),
             Column("elpd_diff_se", "se of the difference", "number"),
             Column("p_loo", "effective parameters (LOO)", "number"),
             Column("weight", "stacking weight", "percent"),
-            Column("effective_parameters", "effective parameters (p - prior's share)", "number"),
+            Column("effective_parameters", "effective parameters (mode)", "number"),
             Column("verdict", "verdict"),
         ),
         rows=tuple(rows),
@@ -212,7 +217,7 @@ def bayes_factors_table(pairs: Mapping[tuple[str, str], BayesFactor], relative: 
         ),
         notes=(
             "Where other columns are flat, or flat in other units, a Bayes factor would depend on an arbitrary "
-            "constant; compare(..., intercept=) puts one proper prior on every intercept.",
+            "constant; compare(..., intercept=), or --intercept, puts one proper prior on every intercept.",
         )
         if any("flat" in found.reason for found in pairs.values())
         else (),
@@ -224,12 +229,12 @@ def _ratio(log_value: float) -> float:
 
 
 def predictions_table(
-    names: Sequence[str], rows: Sequence[tuple[Cell, ...]], header: Sequence[str], notes: Sequence[str]
+    names: Sequence[str], rows: Sequence[tuple[Cell, ...]], header: Sequence[str], notes: Sequence[str], what: str
 ) -> Table:
     """The rows whose probability changes most; each is label, words, observed share, probabilities, range."""
     return Table(
         name="comparison-predictions",
-        title="Rows whose prediction depends most on the prior",
+        title=f"Rows whose prediction depends most on the {what}",
         columns=(
             Column("row", "row"),
             Column("stands_out", "what stands out"),
@@ -243,15 +248,15 @@ def predictions_table(
     )
 
 
-def regions_table(names: Sequence[str], found: Sequence[Region], average: float) -> Table:
-    """Where in the columns the prior decides."""
+def regions_table(names: Sequence[str], found: Sequence[Region], average: float, what: str) -> Table:
+    """Where in the columns the prior, or the model, matters most."""
     rows: list[tuple[Cell, ...]] = [
         (r.column, r.words, r.observations, r.share, r.mean_range, r.largest_range, *map(float, r.probability))
         for r in found
     ]
     return Table(
         name="comparison-regions",
-        title="Regions where the prior decides",
+        title=f"Regions where the {what} matters most",
         columns=(
             Column("column", "column"),
             Column("region", "values"),
@@ -264,6 +269,6 @@ def regions_table(names: Sequence[str], found: Sequence[Region], average: float)
         rows=tuple(rows),
         header=(
             "Range: largest less smallest predicted probability of a row between fits; over all observations it is "
-            f"{100.0 * average:.2g} % on average. Only regions above that are listed.",
+            f"{100.0 * average:.2g} points on average. Only regions above that are listed.",
         ),
     )

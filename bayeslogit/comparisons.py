@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from bayeslogit._compare import BayesFactor, Difference, bayes_factor, differenc
 from bayeslogit._priors import Prior
 from bayeslogit.boundary import guarded, guarded_methods
 from bayeslogit.chart import Chart
-from bayeslogit.compared import Contender, contenders
+from bayeslogit.compared import Contender, asked_of, contenders
 from bayeslogit.comparison_chart import comparison_chart
 from bayeslogit.comparison_rows import alike, label_of_row, predictor_columns, separate_units
 from bayeslogit.comparison_tables import (
@@ -27,7 +28,7 @@ from bayeslogit.comparison_tables import (
     regions_table,
     tidy_columns,
 )
-from bayeslogit.comparison_words import conclusions
+from bayeslogit.comparison_words import Changed, conclusions, counted
 from bayeslogit.design import Design
 from bayeslogit.disagreement import Region, mean_probabilities, ranges, regions, unusual
 from bayeslogit.draws import Draws
@@ -37,6 +38,7 @@ from bayeslogit.predict import check_prob
 from bayeslogit.results import Fit
 from bayeslogit.summary import percent
 from bayeslogit.table import Cell, Table
+from bayeslogit.unknown_draws import UnknownDraws
 
 Array = NDArray[np.float64]
 _SHOWN_ROWS = 10
@@ -61,7 +63,7 @@ class Comparison:
     predictions : Table
         The rows whose probability changes most.
     regions : Table
-        The values of each column for which the prior decides.
+        The values of each column for which the prior matters most.
     bayes_factors : Table
         Every pair, with Monte-Carlo errors; a dash has its reason beside it.
     conclusions : tuple of str
@@ -72,6 +74,8 @@ class Comparison:
         Probability of the intervals.
     entries : tuple of Entry
         The numbers of each fit.
+    what : {"prior", "model"}
+        What the fits differ in: in their priors alone, or in their columns too.
     randomness : str
         The seed, in words.
     """
@@ -87,6 +91,7 @@ class Comparison:
     weights: Mapping[str, float]
     prob: float
     entries: tuple[Entry, ...]
+    what: str = "prior"
     randomness: str = ""
 
     def figure(self) -> Chart:
@@ -139,7 +144,8 @@ class Comparison:
         return f"<Comparison of {', '.join(self.fits)}>"
 
     def _repr_html_(self) -> str:
-        return "\n".join(table._repr_html_() for table in self.labelled)
+        words = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.conclusions)
+        return "\n".join([words, self.figure().svg(), *(table._repr_html_() for table in self.labelled)])
 
 
 @guarded
@@ -198,20 +204,21 @@ def compare(
     gaps, weights = _scored(entries, separate_units(given[0].design).copies)
     pairs = _pairs(given, entries)
     rows = _Rows.of(given)
-    interval = percent(prob)
+    asked = asked_of(given, apart, percent(prob))
     relative = any(each.fit.prior.flat.any() for each in given)
     return Comparison(
         fits={each.name: each.fit for each in given},
         draws={each.name: each.draws for each in given if each.draws is not None},
         table=fits_table(entries, gaps, weights, _header(given[0], intercept), _notes(given, relative)),
-        coefficients=coefficients_table(entries, apart, interval),
-        predictions=rows.table(),
-        regions=rows.regions_table(),
+        coefficients=coefficients_table(entries, apart, asked.interval),
+        predictions=rows.table(asked.what),
+        regions=rows.regions_table(asked.what),
         bayes_factors=bayes_factors_table(pairs, relative),
-        conclusions=conclusions(entries, gaps, pairs, rows.span, rows.found, rows.count, interval),
+        conclusions=conclusions(entries, gaps, pairs, rows.changed, asked),
         weights={each.name: float(weight) for each, weight in zip(given, weights, strict=True)},
         prob=prob,
         entries=tuple(entries),
+        what=asked.what,
         randomness=f"rng={rng}" if isinstance(rng, int) else "rng is a generator, whose state was not recorded",
     )
 
@@ -269,6 +276,18 @@ def _notes(given: Sequence[Contender], relative: bool) -> tuple[str, ...]:
         )
     if given[0].fit.facts.fractional_weights:
         notes.append("Weighted: some weights are not whole numbers, so that evidence and elpd are tempered.")
+    notes += [
+        f"{each.name}: its elpd and effective parameters are those at the scales' posterior medians; the rest is "
+        "averaged over the scales."
+        for each in given
+        if isinstance(each.draws, UnknownDraws)
+    ]
+    many = [each.name for each in given if each.fit.effective_parameters > len(each.fit.columns) + 0.005]
+    if many:
+        notes.append(
+            f"{', '.join(many)}: more effective parameters of the mode than columns, as the log prior curves upwards "
+            "there: the fit follows the data closer than without it."
+        )
     for each in given:
         if each.draws is not None and each.draws.verdict.level != "certified":
             notes.append(f"{each.name}: {each.draws.verdict.in_words}")
@@ -301,13 +320,14 @@ class _Rows:
         worst = regions(columns, found, count)
         return cls(tuple(name for name, _, _ in there), designs, found, ranges(found), count, columns, worst)
 
-    def table(self) -> Table:
+    def table(self, what: str) -> Table:
         header = "Posterior mean probability of the event under each fit; range: the largest less the smallest."
         if not self.span.size:
-            return predictions_table(self.names, (), (header,), ("Fewer than two fits have a posterior.",))
+            return predictions_table(self.names, (), (header,), ("Fewer than two fits have a posterior.",), what)
         first = self.designs[0]
         y, trials, _ = first.outcome_arrays()
-        names, values = [name for name, _ in self.columns], np.array([each for _, each in self.columns])
+        names = [name for name, _ in self.columns]
+        values = np.array([each for _, each in self.columns]).reshape(len(names), y.size)
         used = np.flatnonzero(self.count > 0.0)
         worst = used[np.argsort(-self.span[used], kind="stable")][:_SHOWN_ROWS]
         means, sds = _moments(values, self.count)
@@ -321,21 +341,25 @@ class _Rows:
             )
             for i in worst
         ]
-        return predictions_table(self.names, rows, (header,), (self._sides,))
+        return predictions_table(self.names, rows, (header,), (self._sides,), what)
+
+    @property
+    def changed(self) -> Changed:
+        above = self.probabilities > 0.5
+        undecided = float(self.count[above.any(axis=1) & ~above.all(axis=1)].sum())
+        return Changed(self.span, self.count, self.found, undecided)
 
     @property
     def _sides(self) -> str:
-        above = self.probabilities > 0.5
-        both = float(self.count[above.any(axis=1) & ~above.all(axis=1)].sum())
-        total = float(self.count.sum())
+        both, total = self.changed.undecided, float(self.count.sum())
         return (
-            f"For {both:,.10g} of {total:,.10g} observations ({100.0 * both / total:.2g} %) fits disagree about which "
-            "outcome is the more probable."
+            f"For {counted(both)} of {counted(total)} observations ({100.0 * both / total:.2g} %) fits disagree about "
+            "which outcome is the more probable."
         )
 
-    def regions_table(self) -> Table:
+    def regions_table(self, what: str) -> Table:
         average = float(self.count @ self.span / self.count.sum()) if self.span.size else 0.0
-        return regions_table(self.names, self.found, average)
+        return regions_table(self.names, self.found, average, what)
 
 
 def _moments(values: Array, count: Array) -> tuple[Array, Array]:

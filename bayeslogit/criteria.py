@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 KINDS = ("posterior", "mode")
 UNITS = ("observation", "row")
 FLAG = "<U64"
+# The flag of what is predicted with a log score of minus infinity, as the posterior without it is improper.
+IMPROPER = "improper without it"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.criteria import FLAG, KINDS, LooResult, Sites, SiteScores
+from bayeslogit.criteria import FLAG, IMPROPER, KINDS, LooResult, Sites, SiteScores
 from bayeslogit.criteria_cavity import CavityScores, cavity_scores
 from bayeslogit.criteria_draws import draws_scores
 from bayeslogit.criteria_gaussians import gaussians_without
@@ -22,6 +22,7 @@ from bayeslogit.posterior.importance import sample_importance
 from bayeslogit.posterior.variational import Gaussian
 from bayeslogit.propriety import existence
 from bayeslogit.resolved import ResolvedPrior
+from bayeslogit.sources.memory import MemorySource
 from bayeslogit.sources.spread import Spread
 from bayeslogit.target import LogPosterior
 
@@ -33,6 +34,8 @@ _LEFT = 0.025
 # Multiplications and additions that all refits may take, and the refits that are always allowed.
 _MOST_PRODUCTS = 3e10
 _LEAST_REFITS = 20
+# Sites of low scores without which the posterior is asked whether it is one.
+_LOOKED_AT = 5
 
 
 def leave_one_out(
@@ -107,6 +110,7 @@ def leave_one_out(
             found, gaussian = mode_scores(field, sites, mode, most), None
         else:
             found, gaussian = _posterior(field, sites, mode, most, rng, near if plain else None)
+            found = _improper_left(found, design, prior, sites)
         gaussian = gaussian if plain else None
     result = LooResult.of(sites, found, kind=kind, prior=prior.name, weighted=design.tally.fractional)
     return replace(result, gaussian=gaussian)
@@ -147,6 +151,40 @@ def _posterior(
         )
     scored = SiteScores(scores, found.within, flags, picked.size, tuple(notes), khat, math.sqrt(variance))
     return scored, found.gaussian
+
+
+def _improper_left(found: SiteScores, design: Design, prior: ResolvedPrior, sites: Sites) -> SiteScores:
+    """Minus infinity where the posterior without a site is improper: the ratio of a finite evidence to an infinite one.
+
+    Looked at are sites that had to be drawn, for other posteriors are near a Gaussian: those with too long a tail, and
+    the greatest surprises, as is what alone keeps outcomes from being separated.
+    """
+    if found.pareto_k is None or not prior.flat.any():
+        return found
+    drawn = np.flatnonzero(~np.isnan(found.pareto_k))
+    lowest = drawn[np.argsort(found.scores[drawn], kind="stable")][:_LOOKED_AT]
+    poor = np.union1d(lowest, drawn[found.flags[drawn] != ""])
+    scores, flags = found.scores.copy(), found.flags.copy()
+    for i in poor:
+        rest = _without(design, sites, int(i))
+        if rest is not None and not existence(rest, prior, moments=0).proper:
+            scores[i], flags[i] = -np.inf, IMPROPER
+    return found._replace(scores=scores, flags=flags)
+
+
+def _without(design: Design, sites: Sites, i: int) -> Design | None:
+    """The design less one site; None where its rows are not in memory."""
+    source, row = design.source, int(sites.row[i])
+    if not isinstance(source, MemorySource):
+        return None
+    y, trials, weights = (np.array(each, dtype=np.float64) for each in design.outcome_arrays())
+    leaving = float(sites.out_successes[i] + sites.out_failures[i]) / weights[row]
+    if leaving < trials[row]:
+        y[row] -= sites.out_successes[i] / weights[row]
+        trials[row] -= leaving
+    else:
+        weights[row] = 0.0
+    return replace(design, source=MemorySource.weighed(source.X, y, trials, weights, np.asarray(source.offset)))
 
 
 def _order(sites: Sites, found: CavityScores, most: int) -> tuple[NDArray[np.intp], Array, int]:

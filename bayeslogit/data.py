@@ -16,6 +16,7 @@ from bayeslogit.errors import DataError
 from bayeslogit.files import SUFFIXES as SUFFIXES
 from bayeslogit.files import read_table, repeated_names
 from bayeslogit.files import separator_hint as separator_hint
+from bayeslogit.sources.parts import arrow_to_pandas
 from bayeslogit.sql import Query, read_query
 
 _UTF8 = ("utf-8", "surrogatepass")
@@ -32,7 +33,7 @@ class Provenance:
     source : str
         The file's name, or the same word as ``kind``.
     library : str
-        Of the caller: "pandas", "polars", "pyarrow", "numpy".
+        Of the caller: "pandas", "polars", "pyarrow", "duckdb", "numpy".
     n_rows : int
     columns : tuple of str
     sha256 : str or None
@@ -97,9 +98,21 @@ def to_pandas(native: Any) -> Any:
     DataError
         If it is not a data frame, or repeats a column name.
     """
-    frame = _wrapped(native).to_pandas().reset_index(drop=True)
+    frame = _without_pools(_wrapped(native)).reset_index(drop=True)
     frame.columns = [str(name) for name in frame.columns]
     return frame
+
+
+def _without_pools(frame: Any) -> Any:
+    """As pandas, the categoricals of polars as text: their order is that in which the process met the words."""
+    import narwhals as nw
+
+    if frame.implementation.is_pyarrow():
+        return arrow_to_pandas(frame.to_native())
+    names = [name for name, dtype in frame.schema.items() if dtype == nw.Categorical]
+    if names and frame.implementation.is_polars():
+        frame = frame.with_columns(nw.col(*names).cast(nw.String()))
+    return frame.to_pandas()
 
 
 def read_new(new: Any, *, arrays: bool) -> Any:
@@ -119,6 +132,16 @@ def read_new(new: Any, *, arrays: bool) -> Any:
     if arrays and nw.from_native(new, pass_through=True) is new:
         return new
     return _wrapped(new).to_native()
+
+
+def eager(source: Any) -> Any:
+    """A frame that is lazy, or a relation, as one in memory; what is no frame, or is there already, as it is."""
+    if isinstance(source, np.ndarray | list | tuple | str | Path | Mapping) or hasattr(source, "tocsr"):
+        return source
+    import narwhals as nw
+
+    wrapped: Any = nw.from_native(source, pass_through=True)
+    return wrapped.collect().to_native() if isinstance(wrapped, nw.LazyFrame) else source
 
 
 def index_of(values: Any) -> Any:
@@ -172,6 +195,8 @@ def _wrapped(source: Any) -> Any:
     try:
         wrapped: Any = nw.from_native(source)
     except TypeError:
+        if hasattr(source, "__arrow_c_stream__") and hasattr(source, "schema"):  # record batches and their readers
+            return nw.from_arrow(source, backend="pyarrow")
         raise DataError(
             f"data: {type(source).__name__} is not a data frame; "
             "give pandas, polars, pyarrow, a dict of columns or a file."

@@ -263,9 +263,9 @@ class Design:
         """Successes, trials and weights of every row, each shape (n,)."""
         if isinstance(self.source, MemorySource):
             return self.source.y, self.source.trials, self.source.weights
-        blocks = list(self.source.blocks())
-        y, trials, weights = (np.concatenate([getattr(b, key) for b in blocks]) for key in ("y", "trials", "weights"))
-        return y, trials, weights
+        blocks = self.source.in_passing(3) if isinstance(self.source, Spread) else self.source.blocks()
+        y, trials, weights = zip(*((block.y, block.trials, block.weights) for block in blocks), strict=True)
+        return np.concatenate(y), np.concatenate(trials), np.concatenate(weights)
 
     @property
     def row_index(self) -> Any:

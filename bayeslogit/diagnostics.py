@@ -47,10 +47,22 @@ def share_in_words(share: float) -> str | None:
 def effective_parameters(factor: Factor, prior_information: Array) -> float:
     """``p - tr[(H+L)^-1 L]``: how many coefficients the data, not the prior, decide.
 
+    It is the sum over observations of how far each fitted probability follows its own outcome, ``d mu_i / d y_i`` (the
+    generalised degrees of freedom of the mode), which is p without a prior. A log prior that curves upwards at the mode
+    (Jeffreys' away from its centre, the tails of a Student-t) adds to it: then it is more than p.
+
     The factor and the prior's information speak of the same coordinates; across the subspace of a wide design the
     posterior is the prior, and the data decide nothing.
     """
     return float(prior_information.shape[0] - np.sum(factor.inverse * prior_information))
+
+
+def effective_in_words(effective: float, p: int) -> str:
+    """Beside the number of columns, and what it means to be more than that."""
+    words = f"{effective:.2f} of {p:,}"
+    if effective < p + 0.005:
+        return words
+    return f"{words} (more, as the log prior curves upwards at the mode: the fit follows the data closer than without)"
 
 
 @dataclass(frozen=True)

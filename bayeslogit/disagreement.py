@@ -21,6 +21,7 @@ _AT_ONCE = 1 << 21
 _MOST_VALUES = 6
 _SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _BANDS = ("lowest 10 %", "10 to 25 %", "25 to 50 %", "50 to 75 %", "75 to 90 %", "highest 10 %")
+_TIED = 0.03
 # A region has at least this share of the observations, and as many rows.
 _LEAST_SHARE, _LEAST_ROWS = 0.01, 5
 
@@ -127,7 +128,11 @@ def _bands(values: Array, count: Array) -> Iterator[tuple[str, NDArray[np.bool_]
             words = f"above {low:.4g}"
         else:
             words = f"above {low:.4g}, at most {high:.4g}"
-        yield f"{words} ({share})", (values > low) & (values <= high)
+        inside = (values > low) & (values <= high)
+        # Ties at a bound make a band of another share than it is called after.
+        nominal = (*_SHARES, 1.0)[k] - (0.0, *_SHARES)[k]
+        called = abs(float(count[inside].sum() / count.sum()) - nominal) < _TIED
+        yield f"{words} ({share})" if called else words, inside
 
 
 def _weighted_quantiles(values: Array, count: Array, shares: Sequence[float]) -> Array:

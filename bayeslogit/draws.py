@@ -98,7 +98,9 @@ class Draws(PosteriorNumbers):
         if np.isnan(self.log_evidence):
             return ""
         relative = " (relative: some columns are flat)" if self.fit.prior.flat.any() else ""
-        return f"; log evidence {self.log_evidence:.3f} ({self.log_evidence_se:.3f} Monte-Carlo error){relative}"
+        se = self.log_evidence_se
+        error = "below 0.0005" if se < 0.0005 else f"{se:.3f}"
+        return f"; log evidence {self.log_evidence:.3f} (Monte-Carlo error {error}){relative}"
 
     @property
     def _zero_notes(self) -> tuple[str, ...]:
@@ -175,7 +177,9 @@ class Draws(PosteriorNumbers):
         name = f"P({self.labels.get(column, column)} > {limit:g}) [{self.method}]"
         return frames.series(np.array([value[0], error[0]]), ("probability", "mcse"), name)
 
-    def equivalence(self, within: float | Mapping[str, float] = 0.1, columns: Sequence[str] | None = None) -> Table:
+    def equivalence(
+        self, within: float | Mapping[str, float] = 0.1, columns: Sequence[str] | None = None, *, per: str = "unit"
+    ) -> Table:
         """How probable it is that coefficients are practically zero, or clearly of one sign.
 
         A Laplace prior puts the mode at exactly zero, and the probability of exactly zero is nil: this is the question
@@ -184,10 +188,14 @@ class Draws(PosteriorNumbers):
         Parameters
         ----------
         within : float or mapping of str to float
-            Log-odds per unit of the column that count as nothing: ``|b| <= within``.
+            Log-odds per unit (or sd) of the column that count as nothing: ``|b| <= within``.
         columns : sequence of str, optional
             All slopes without.
+        per : {"unit", "sd"}
+            With "sd" the widths are per sd of each column, so that one number means the same for columns in any unit.
         """
+        if per not in ("unit", "sd"):
+            raise ArgumentError(f"equivalence(per={per!r}): it is 'unit' or 'sd'.")
         slopes = [name for name in self.columns if name != "Intercept"] or list(self.columns)
         picked = slopes if columns is None else [columns] if isinstance(columns, str) else list(columns)
         self._known(picked, "equivalence")
@@ -196,12 +204,16 @@ class Draws(PosteriorNumbers):
         if not all(limit > 0.0 for limit in limits.values()):
             raise ArgumentError(f"equivalence(within={within!r}): each column needs a positive width in log-odds.")
         index, width = [self.columns.index(name) for name in picked], np.array([limits[name] for name in picked])
+        words = "log-odds per unit"
+        if per == "sd":
+            sds = self.data("equivalence(per='sd')").column_sds[index]
+            width, words = width / np.where(sds > 0.0, sds, 1.0), "log-odds per unit, from widths per sd of the column"
         below, low_error = self.rung.below(index, -width)
         not_above, high_error = self.rung.below(index, width)
         inside, above = not_above - below, 1.0 - not_above
         error = np.hypot(low_error, high_error)
         numbers = np.column_stack([width, below, inside, above, error, self.fit.mode.beta[index]])
-        header = f"Posterior probabilities; log-odds per unit. Rung: {self._rung}; {self.verdict.level}."
+        header = f"Posterior probabilities; {words}. Rung: {self._rung}; {self.verdict.level}."
         return equivalence_table([self._names[j] for j in index], numbers, header, self._zero_notes)
 
     def odds_ratios(self, per: Any = "unit", prob: float = 0.95) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.arrays import ArraySpec
+from bayeslogit.boundary import short
 from bayeslogit.chart import Chart
 from bayeslogit.charts_effects import effect_levels, effect_lines
 from bayeslogit.data import to_pandas
@@ -177,7 +179,15 @@ def _grid(variable: str, column: Any, numeric: bool, values: Sequence[Any] | Non
         grid = list(values)
         if not grid:
             raise ArgumentError("effect_curve(values=[]): at least one value of the variable is needed.")
-        return sorted(float(v) for v in grid) if numeric else grid
+        if not numeric:
+            return grid
+        try:
+            numbers = sorted(float(v) for v in grid)
+        except (TypeError, ValueError, OverflowError):
+            numbers = [math.nan]
+        if not all(map(math.isfinite, numbers)):
+            raise ArgumentError(f"effect_curve(values={short(values)}): {variable!r} takes finite numbers.")
+        return numbers
     if not numeric:
         found = list(levels) if levels is not None else sorted(column.unique().tolist())
         if len(found) > _MOST_LEVELS:

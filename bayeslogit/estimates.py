@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ from bayeslogit.arrays import ArraySpec
 from bayeslogit.boundary import guarded_methods
 from bayeslogit.design import Design
 from bayeslogit.diagnostics import Pulls, effective_parameters, prior_share, pulls
-from bayeslogit.errors import ArgumentError, FitError
+from bayeslogit.errors import ArgumentError, FitError, FitWarning
 from bayeslogit.facts import Facts
 from bayeslogit.formula import FormulaSpec
 from bayeslogit.labels import column_labels, factor_label, nameable
@@ -152,7 +153,11 @@ class Estimates:
 
     @property
     def effective_parameters(self) -> float:
-        """``p - tr[(H+L)^-1 L]``: how many coefficients the data, not the prior, decide."""
+        """``p - tr[(H+L)^-1 L]``: how many coefficients the data, not the prior, decide.
+
+        The sum over observations of how far each fitted probability follows its own outcome. It is p without a prior,
+        and may be more under one whose log density curves upwards at the mode (`Jeffreys`, the tails of `StudentT`).
+        """
         factor = self.posterior.factor
         if factor is None:
             return float("nan")
@@ -287,6 +292,13 @@ class Estimates:
         FitError
             If "profile" or "robust" is asked of a loaded fit, or "profile" of a posterior with kinks.
         """
+        if prob < 0.5:
+            warnings.warn(
+                f"conf_int(prob={prob:g}): an interval that holds {prob:.0%} of the probability. prob= is not "
+                f"statsmodels' alpha: alpha={prob:g} is prob={1.0 - prob:g}.",
+                FitWarning,
+                stacklevel=3,
+            )
         if kind == "profile":
             return self._profile(prob)
         check_kind(kind)

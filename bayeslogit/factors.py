@@ -226,8 +226,9 @@ def sensible(name: str, levels: tuple[Any, ...], n: int, forced: bool) -> None:
         return
     if all(_looks_numeric(level) for level in levels):
         raise DataError(f"Column {name!r} holds numbers as text, such as {levels[0]!r}; turn it into numbers first.")
+    quoted = name if name.isidentifier() else f"`{name}`"
     raise DataError(
-        f"Factor {name!r} has {len(levels)} levels in {n} rows, like an identifier; leave it out, or write C({name}) "
+        f"Factor {name!r} has {len(levels)} levels in {n} rows, like an identifier; leave it out, or write C({quoted}) "
         "if every level is meant to get a coefficient."
     )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bayeslogit.errors import DataError
+from bayeslogit.sources.parts import arrow_to_pandas
 
 DATABASES = (".duckdb", ".ddb")
 _TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -116,12 +117,12 @@ def _parquet(name: str, path: Path) -> tuple[Any, dict[str, str]]:
 
     with _readable(name, "Parquet"), pyarrow.parquet.ParquetFile(path) as file:
         _all_different(name, file.schema_arrow.names)  # reading them would fail in words of its own
-        return file.read().to_pandas(), {}
+        return arrow_to_pandas(file.read()), {}
 
 
 def _of_arrow(name: str, table: Any) -> Any:
     _all_different(name, table.column_names)  # pandas would keep both in silence
-    return table.to_pandas()
+    return arrow_to_pandas(table)
 
 
 def _all_different(name: str, columns: list[str]) -> None:

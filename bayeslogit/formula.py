@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -269,9 +271,21 @@ def _needed(frame: Any, names: tuple[str, ...], what: str) -> Any:
     if absent:
         raise DataError(
             f"{what}: there is no column {listed(absent)}; needed are {listed(names)}, "
-            f"there are {listed([str(name) for name in frame.columns])}.{separator_hint(list(frame.columns))}"
+            f"there are {listed([str(name) for name in frame.columns])}.{_nearest(absent[0], frame.columns)}"
+            f"{separator_hint(list(frame.columns))}"
         )
     return frame[list(names)]
+
+
+def _nearest(name: str, columns: Any) -> str:
+    """The column that may be meant: another spelling, or one with more words."""
+    known = [str(each) for each in columns]
+    near = [each for each in known if re.match(rf"{re.escape(name)}\b", each, re.IGNORECASE)]
+    near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    if not near:
+        return ""
+    quoted = near[0] if near[0].isidentifier() else f"`{near[0]}`"
+    return f" Did you mean {quoted}?"
 
 
 def _vector(role: str, value: Any, frame: Any) -> Any:

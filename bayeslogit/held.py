@@ -28,6 +28,8 @@ _MOST_STEPS = 6
 _SMALL = 1 << 18
 _FAR = 20.0
 _MANY_COLUMNS = 500
+# What every such note says.
+HELD = "only because of the prior"
 _NEVERTHELESS = "{}: every estimate is finite only because of the prior, which decides how large it is."
 # The smallest pivot of a Cholesky factor that bounds its inverse.
 _PIVOT = 1e-9

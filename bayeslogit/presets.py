@@ -191,6 +191,10 @@ def as_prior(value: Any) -> Prior:
     if value is None:
         return Flat()
     if isinstance(value, str):
+        if value.endswith(".json"):
+            raise PriorError(
+                f"prior={value!r}: this is the name of a file; give prior=bayeslogit.load_prior({value!r})."
+            )
         return parse_prior(value)
     if isinstance(value, Prior):
         return value
@@ -198,6 +202,12 @@ def as_prior(value: Any) -> Prior:
         return Numbers(value)
     if isinstance(value, type) and issubclass(value, Prior):
         raise PriorError(f"prior={value.__name__}: give an instance with its scale, such as {value.__name__}(2.5).")
+    if isinstance(value, dict):
+        raise PriorError("prior=: a dict by term goes in bayeslogit.priors(default=..., terms={...}).")
+    if hasattr(value, "as_prior"):
+        raise PriorError(f"prior={value!r}: a fit is no prior; its posterior as one is fit.as_prior().")
+    if hasattr(value, "verdict"):
+        raise PriorError(f"prior={value!r}: draws are no prior; those of a fit make one by fit.as_prior(draws).")
     raise PriorError(
         f"prior={value!r}: give a prior such as bayeslogit.Normal(2.5), None (flat), or text such as 'rstanarm'."
     )

@@ -20,6 +20,8 @@ def prior_predictive(
 ) -> NDArray[np.int64]:
     """Outcomes that the prior expects: successes of every row under draws of the coefficients from the prior.
 
+    `bayeslogit.plot.prior_predictive` draws the event rates and the probabilities of single rows instead.
+
     Parameters
     ----------
     design : Design

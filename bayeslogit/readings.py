@@ -14,6 +14,7 @@ from bayeslogit import frames
 from bayeslogit.boundary import guarded_methods
 from bayeslogit.errors import ArgumentError
 from bayeslogit.estimates import Estimates
+from bayeslogit.habits import missing_attribute
 from bayeslogit.labels import checked_labels
 from bayeslogit.posterior_table import odds_table
 from bayeslogit.predict import check_prob
@@ -115,6 +116,32 @@ class Readings(Estimates):
             If a name is neither a column nor a variable of the fit, or a label no text.
         """
         return replace(self, labels={**self.labels, **checked_labels(labels, self.known_names)})
+
+    def to_marginaleffects(self) -> Any:
+        """This fit as a model for the functions of the package marginaleffects (Python).
+
+        ``marginaleffects.avg_slopes(fit.to_marginaleffects())`` and its fellows: predictions at the mode, and standard
+        errors by the delta method from the posterior covariance; ``vcov=`` takes the kinds of `cov_params` too. Rows of
+        the data count once, whatever their weights and trials; ``wts=`` names a column to weigh them by. Dates and
+        times are left out of its data. Give its slopes ``eps_vcov=1e-6``: with its own default their standard errors
+        can be off by a fifth, rounding of differences of differences.
+
+        Raises
+        ------
+        FitError
+            If marginaleffects is not installed, or its version does not work with that of polars; if the fit holds no
+            data, no covariance, or coefficients at a kink.
+        DataError
+            If a column has a name that marginaleffects keeps for itself.
+        """
+        from bayeslogit.marginaleffects_export import to_marginaleffects
+
+        return to_marginaleffects(self)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(missing_attribute(type(self).__name__, name), name=name, obj=self)
 
     def _known(self, names: Any, call: str) -> None:
         unknown = [str(name) for name in names if name not in self.columns]

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayeslogit import fit_record, frames
 from bayeslogit.boundary import guarded_methods
 from bayeslogit.data import column_names
+from bayeslogit.diagnostics import effective_in_words
 from bayeslogit.errors import ArgumentError, DataError, FitError
 from bayeslogit.mode import Status
 from bayeslogit.new_rows import NewRows, new_rows
@@ -78,7 +79,7 @@ class Fit(Readings):
         """How many parameters the data decide, where that is known."""
         effective = self.effective_parameters
         known = not np.isnan(effective)
-        return f"; effective parameters {effective:.2f} of {len(self.columns)}" if known else ""
+        return f"; effective parameters {effective_in_words(effective, len(self.columns))}" if known else ""
 
     @property
     def _certificate(self) -> str:
@@ -158,6 +159,7 @@ class Fit(Readings):
             design = self._data("augment()")
             columns |= residual_columns(prediction, *design.outcome_arrays())
             base = design.used_frame()
+            base = base if design.frame is not None else frames.moved(base, self.facts.library)
         else:
             base = given.frame()
         taken = [name for name in columns if name in column_names(base)]
@@ -210,8 +212,9 @@ class Fit(Readings):
         """
         from bayeslogit.prediction_results import PredictionResults
 
+        given = self._new(new, offset)
+
         def at(prob: float) -> tuple[Prediction, Any, str]:
-            given = self._new(new, offset)
             index = self._data("get_prediction()").row_index if given is None else given.index
             library = self.facts.library if given is None else given.library
             return self._predict(given, offset, prob, "mode"), index, library
@@ -356,11 +359,11 @@ class Fit(Readings):
             # Sds are known better than the sample's; what the sample gives is how the coefficients go together.
             spread = np.atleast_2d(np.corrcoef(np.asarray(own.values).T))
             sd = np.asarray(own.sd)
-            return gaussian_prior(self.columns, np.asarray(own.mean), spread * np.outer(sd, sd), kinked)
+            return gaussian_prior(self.columns, np.asarray(own.mean), spread * np.outer(sd, sd), kinked, self.spec)
         if self.posterior.factor is None:
             raise FitError(f"as_prior(): this fit holds no covariance to hand on. {self.mode.message}")
         kinked = (self.posterior.sd == 0.0) | np.isnan(self.posterior.sd)
-        return gaussian_prior(self.columns, self.mode.beta, np.asarray(self.cov_params()), kinked)
+        return gaussian_prior(self.columns, self.mode.beta, np.asarray(self.cov_params()), kinked, self.spec)
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Save to versioned JSON with a checksum, written atomically; `bayeslogit.load` reads it back.

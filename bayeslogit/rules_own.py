@@ -120,16 +120,25 @@ class Bayeslogit:
     def words(self, p: Parameters, s: Sizes) -> str:
         penalty = self._penalty(p, s)
         text = "loss"
-        for rates, form in ((penalty.lambda2, "1/2 sum_j {} {}^2"), (penalty.lambda1, "sum_j {} |{}|")):
+        for rates, form, square in (
+            (penalty.lambda2, "1/2 sum_j {} {}^2", True),
+            (penalty.lambda1, "sum_j {} |{}|", False),
+        ):
             if np.any(rates[s.slope] > 0.0):
                 mean = _short(penalty.mean[s.slope])
-                away = "b_j" if isinstance(mean, float) and mean == 0.0 else f"(b_j - {shown(mean)})"
+                away = _away("b_j", "" if isinstance(mean, float) and mean == 0.0 else shown(mean), square)
                 text += " + " + form.format(shown(_short(rates[s.slope])), away)
             if s.has_intercept and rates[0] > 0.0:
-                center = shown(penalty.mean[0])
-                away = "intercept" if penalty.mean[0] == 0.0 else f"(intercept - {center})"
+                away = _away("intercept", "" if penalty.mean[0] == 0.0 else shown(penalty.mean[0]), square)
                 text += " + " + form.replace("sum_j ", "").format(shown(rates[0]), away)
         return text
+
+
+def _away(name: str, center: str, square: bool) -> str:
+    """The distance from a centre, in brackets where it is squared: an absolute value has its own."""
+    if not center:
+        return name
+    return f"({name} - {center})" if square else f"{name} - {center}"
 
 
 def _short(values: Array) -> float | Array:

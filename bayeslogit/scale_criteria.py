@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from bayeslogit._compare import difference
 from bayeslogit._path import along
 from bayeslogit.comparison_rows import separate_units
-from bayeslogit.criteria import LooResult
+from bayeslogit.criteria import IMPROPER, LooResult
 from bayeslogit.criteria_cv import CvResult, FoldScores, deal, one_standard_error
 from bayeslogit.criteria_folds import Fold
 from bayeslogit.criteria_loo import leave_one_out
@@ -100,6 +100,14 @@ def loo_along(
         there = mode if mode.factor is not None or kind == "posterior" else find_mode(target, start=mode.beta)
         near = foreseen(scale, passed)
         result = leave_one_out(units.design, own, there, kind=kind, refits=refits, rng=seed, near=near)
+        lost = np.flatnonzero(result.flags == IMPROPER)
+        if lost.size:
+            row = f"row {lost[0]}" if lost[0] < design.n_rows else "some row"
+            raise FitError(
+                f"Leave-one-out: the posterior without {row} is improper at scale {scale:.3g}, so that its log score "
+                "is minus infinity. Give every column a proper prior, the intercept too, for example "
+                "bayeslogit.priors(default=bayeslogit.Normal(1), intercept=bayeslogit.Normal(5))."
+            )
         found.append(result)
         passed = [*passed[-2:], (scale, result.gaussian)] if result.gaussian is not None else []
         show("leave-one-out", len(found), picked.size)

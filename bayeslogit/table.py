@@ -50,7 +50,7 @@ class Column:
 
 
 @guarded_methods
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """A titled table of raw values.
 
@@ -145,6 +145,9 @@ class Table:
         """The table as a fragment of HTML, formatted as in print, everything in it escaped."""
         return html_fragment(self)
 
+    def __repr__(self) -> str:
+        return str(self)  # what an interactive session shows
+
     def __str__(self) -> str:
         return "\n".join(line for _, line in plain_lines(self, width=100))
 
@@ -185,6 +188,12 @@ def _aligned(table: Table) -> list[tuple[str, ...]]:
     return [c if column.kind == "text" else align_decimals(c) for c, column in zip(columns, table.columns, strict=True)]
 
 
+# What a style sheet may do to a table with so many columns: fold its rows on a phone, set it tighter on a tablet.
+_FOLDS = {4: " bl-fold", 5: " bl-fold bl-wide", 10: " bl-fold bl-wide bl-dense", **dict.fromkeys(range(4), "")}
+_ONE_PAGE = 15  # rows that are kept together in print
+_PADDING = "\u2007\u2008"  # with which numbers are aligned
+
+
 # --- HTML ------------------------------------------------------------------------------------------------------------
 
 
@@ -207,10 +216,11 @@ def html_fragment(table: Table) -> str:
         "".join(_html_cell(by_column[j][i], kinds[j], labels[j], j) for j in range(len(kinds)))
         for i in range(len(table.rows))
     ]
+    long = " bl-long" if len(table.rows) > _ONE_PAGE else ""
     notes = "".join(f"<li>{_escaped(note)}</li>" for note in table.notes)
     return "\n".join(
         [
-            f'<div class="bl-table{" bl-fold" if len(kinds) > 4 else ""}" tabindex="0" role="group" '
+            f'<div class="bl-table{_FOLDS[max(n for n in _FOLDS if n <= len(kinds))]}{long}" tabindex="0" role="group" '
             f'aria-label="{_escaped(table.title)}">',
             f'<table role="table"><caption style="text-align:left">{caption}</caption>',
             f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>',
@@ -227,7 +237,9 @@ def html_fragment(table: Table) -> str:
 
 
 def _html_cell(text: str, kind: str, label: str, position: int) -> str:
-    shown = html.escape(with_minus(text) if kind == "num" else text)
+    number = text.rstrip(_PADDING) if kind == "num" else text
+    pad = f'<span class="bl-pad">{text[len(number) :]}</span>' if len(number) < len(text) else ""
+    shown = html.escape(with_minus(number) if kind == "num" else number) + pad
     style = f'class="{kind}" style="text-align:{_SIDE[kind]}"'
     if position == 0:
         return f'<th scope="row" role="rowheader" {style} data-label="{label}">{shown}</th>'

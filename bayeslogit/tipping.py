@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.boundary import guarded_methods
+from bayeslogit.boundary import guarded_methods, short
 from bayeslogit.errors import ArgumentError, PriorError
 from bayeslogit.logistic import logit
 from bayeslogit.multiples import Base
@@ -72,6 +72,20 @@ class Claim:
     value: float = 0.0
     at: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if self.kind not in (ODDS_RATIO, INTERVAL, PROBABILITY) or self.side not in ("<", ">"):
+            raise ArgumentError(
+                f"Claim(kind={short(self.kind)}, side={short(self.side)}): the kind is {ODDS_RATIO!r}, {INTERVAL!r} or "
+                f"{PROBABILITY!r}, the side '>' or '<'."
+            )
+        value: Any = self.value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -math.inf < value < math.inf:
+            raise ArgumentError(f"Claim(value={short(value)}): a finite number is needed.")
+        if self.kind == ODDS_RATIO and self.value <= 0.0:
+            raise ArgumentError(f"claim {self}: an odds ratio is compared with a positive number.")
+        if self.kind == PROBABILITY and not 0.0 < self.value < 1.0:
+            raise ArgumentError(f"claim {self}: a probability is compared with one between 0 and 1.")
+
     @classmethod
     def parse(cls, text: str) -> Claim:
         """From ``OR(x) > 1``, ``interval of x excludes 0`` or ``p({'x': 2.0, 'z': 'yes'}) > 0.5``.
@@ -92,17 +106,10 @@ class Claim:
                 parts.get("side") or ">",
                 float(parts["value"]),
                 _person(parts["at"], text) if kind == PROBABILITY else {},
-            )._checked()
+            )
         raise ArgumentError(
             f"claim {text!r}: write 'OR(x) > 1', 'interval of x excludes 0' or \"p({{'x': 2.0}}) > 0.5\"."
         )
-
-    def _checked(self) -> Claim:
-        if self.kind == ODDS_RATIO and not 0.0 < self.value < math.inf:
-            raise ArgumentError(f"claim {self}: an odds ratio is compared with a positive number.")
-        if self.kind == PROBABILITY and not 0.0 < self.value < 1.0:
-            raise ArgumentError(f"claim {self}: a probability is compared with one between 0 and 1.")
-        return self
 
     def __str__(self) -> str:
         if self.kind == INTERVAL:
@@ -122,8 +129,8 @@ class Claim:
 def _person(text: str, claim: str) -> dict[str, Any]:
     try:
         found = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        found = None
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        found = None  # no literal, a key that is a list, brackets beyond what Python reads
     if not isinstance(found, dict):
         raise ArgumentError(f"claim {claim!r}: {text} is not a dict of plain values for one person.")
     return found

@@ -345,5 +345,5 @@ def _words(name: str, holds: bool, turn: Turn) -> str:
     if turn.problem:
         return f"does not turn as far as it could be followed; {turn.problem}"
     if not turn.turns:
-        return f"never turns: {'holds' if holds else 'does not hold'} all the way"
+        return f"never turns: {'holds all the way' if holds else 'holds nowhere on the way'}"
     return "holds up to there" if holds else "holds from there on"

@@ -28,7 +28,7 @@ def test_five_priors_make_one_table_and_one_page(pima, capsys, tmp_path):
     page = tmp_path / "priors.html"
     assert run(["compare", pima, "--formula", FORMULA, *asked(*PRIORS), "--out", str(page), "--no-nuts"]) == 0
     out, err = capsys.readouterr()
-    words = "stacking", "Bayes factor", "Regions where the prior decides", "do not tell these fits apart"
+    words = "stacking", "Bayes factor", "Regions where the prior matters most", "do not tell these fits apart"
     for word in (*PRIORS, *words):
         assert word in " ".join(out.split())
     assert "priors.html" in err

@@ -6,6 +6,7 @@ import doctest
 import importlib
 import itertools
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -197,6 +198,10 @@ def test_regions_are_bands_of_columns_and_count_observations():
     assert found[0].observations == 10
     assert found[0].mean_range == pytest.approx(0.4)
     assert found[0].probability == pytest.approx([0.5, 0.9])
+    # Ties: what is at most the first of them is no tenth of the observations.
+    tied = np.where(x < 40.0, 0.0, x)
+    low = regions([("tied", tied)], np.column_stack([np.full(100, 0.5), np.where(x < 40, 0.9, 0.5)]), np.ones(100))
+    assert (low[0].words, low[0].share) == ("at most 0", 0.4)
     # Twice the weight where the fits agree: the same region is a smaller share of the observations.
     count = np.where(x >= 90, 1.0, 2.0)
     assert regions([("x", x)], probabilities, count)[0].share == pytest.approx(10 / 190 * 2, abs=0.06)
@@ -429,7 +434,8 @@ def test_a_report_on_a_comparison_is_one_file(compared, tmp_path, suffix):
     for word in ("laplace", "student", "Bayes factor", "quadrature", "rng=1"):
         assert word in text
     assert str(found).count("\n") > 40
-    assert "<table" in found._repr_html_()
+    shown = found._repr_html_()
+    assert "<table" in shown and "<svg" in shown and f"<p>{found.conclusions[0]}</p>" in shown
 
 
 @pytest.mark.parametrize("name", ["comparisons"])
@@ -437,3 +443,135 @@ def test_docstring_examples_hold(name):
     result = doctest.testmod(importlib.import_module(f"bayeslogit.{name}"))
     assert result.attempted > 0
     assert result.failed == 0
+
+
+# --- sentences that a reader would sign -------------------------------------------------------------------------------
+
+
+def test_one_prior_under_two_names_is_said_once_and_not_compared_with_itself():
+    frame = small()
+    asked = {"normal": bl.Normal(1.0), "net": bl.ElasticNet(l1=0.0, l2=1.0), "C = 1": "sklearn", "wide": bl.Normal(9.0)}
+    fits = {name: bl.fit("y ~ x + z", frame, prior=prior) for name, prior in asked.items()}
+    found = bl.compare(fits, nuts=False)
+    assert found.conclusions[0].startswith("normal, net and C = 1 have the same numbers for a prior on these data")
+    (evidence,) = [words for words in found.conclusions if "Bayes factor" in words]
+    assert "among" not in evidence  # pairs of twins are no pairs that lack one
+    alone = bl.compare({name: fits[name] for name in ("normal", "net")}, nuts=False)
+    assert len(alone.conclusions) == 1 and "both belong together" in alone.conclusions[0]
+    rungs = {"gauss": fits["normal"].sample("laplace"), "pairs": fits["normal"].sample("importance", rng=1)}
+    said = bl.compare(rungs).conclusions
+    assert "how the posterior was worked out (importance, laplace)" in said[0] and len(said) > 1
+    # A t prior of one degree of freedom is Cauchy's; of two it is another prior.
+    tailed = {"cauchy": bl.Cauchy(2.0), "t1": bl.StudentT(1, 2.0), "t2": bl.StudentT(2, 2.0)}
+    found = bl.compare({name: bl.fit("y ~ x", frame, prior=prior) for name, prior in tailed.items()}, nuts=False)
+    assert found.conclusions[0].startswith("cauchy and t1 have the same numbers")
+    # The same numbers on other columns are another model.
+    found = bl.compare(
+        {"x": bl.fit("y ~ x", frame, bl.Normal(1)), "z": bl.fit("y ~ z", frame, bl.Normal(1))}, nuts=False
+    )
+    assert not any("same numbers" in words for words in found.conclusions)
+
+
+def test_fits_of_other_columns_are_models_and_fits_of_one_design_differ_in_their_priors():
+    frame = small()
+    prior = bl.priors(bl.Normal(1.0), bl.Normal(2.0))
+    formulas = bl.compare(
+        {"z": bl.fit("y ~ z", frame, prior=prior), "xz": bl.fit("y ~ x + z", frame, prior=prior)}, nuts=False
+    )
+    words = " ".join(formulas.conclusions)
+    assert formulas.what == "model" and "under one model" in words and "the model decides" in words
+    assert "prior" not in words.replace("It weighs columns and priors together, and the priors as they are scaled.", "")
+    assert formulas.regions.title == "Regions where the model matters most"
+    priors = bl.compare({"a": bl.fit("y ~ x", frame, bl.Normal(0.1)), "b": bl.fit("y ~ x", frame, bl.Normal(1))})
+    assert priors.what == "prior" and "The prior moves x" in " ".join(priors.conclusions)
+
+
+def test_flat_columns_stand_beside_each_log_evidence():
+    frame = small()
+    asked = {"flat": None, "normal": bl.Normal(1.0), "proper": "rstanarm", "firth": bl.Jeffreys()}
+    rows = bl.compare({name: bl.fit("y ~ x", frame, prior=prior) for name, prior in asked.items()}).table.records()
+    assert [row["flat"] for row in rows] == ["all 2 columns", "Intercept", "none", None]
+
+
+def test_a_large_bayes_factor_between_priors_that_predict_alike_speaks_of_their_width():
+    frame = small(n=400)
+    fits = {"one": bl.fit("y ~ x", frame, bl.Normal(1.0)), "vast": bl.fit("y ~ x", frame, bl.Normal(1000.0))}
+    (words,) = [each for each in bl.compare(fits, nuts=False).conclusions if "Bayes factor" in each]
+    assert "for one against vast" in words and "it speaks of the width of the priors" in words
+
+
+def test_an_interval_that_ends_at_zero_is_no_finding_whichever_side_it_is_on():
+    frame = small()
+    low, high = -3.0, 0.0  # prior means between which the lower end of the interval passes zero
+
+    def fit(mean, scale=0.3):
+        return bl.fit("y ~ x", frame, prior=bl.Normal(scale, mean=mean))
+
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if fit(middle).sample(nuts=False).quantile(0.025)["x"] < 0.0 else (low, middle)
+    found = bl.compare({"one": fit(high), "other": fit(low, 0.301)}, nuts=False)
+    words = "The 95 % interval of x ends within 0.1 posterior sd of zero under either prior"
+    assert any(each.startswith(words) for each in found.conclusions)
+    far = bl.compare({"one": fit(0.0), "other": fit(0.5)}, nuts=False)
+    assert not any("ends within" in each for each in far.conclusions)
+
+
+def test_what_is_finite_only_because_of_the_prior_is_said():
+    frame = small()
+    frame["g"] = ((frame["y"] == 1) & (frame["z"] > 0.5)).astype(int)
+    fits = {name: bl.fit("y ~ x + g", frame, prior) for name, prior in (("a", bl.Normal(1)), ("b", bl.Normal(5)))}
+    found = bl.compare(fits, nuts=False)
+    assert "the estimate of g is finite only because of the prior" in found.conclusions[-1]
+
+
+def test_more_effective_parameters_than_columns_are_explained_and_are_the_rate_at_which_the_fit_follows_the_data():
+    x = np.array([-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 6.0])
+    y = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+    design = bl.Design.from_arrays(x[:, None], y)
+    fit = bl.fit(design, prior=bl.Jeffreys(), tol=1e-10)
+    X = np.column_stack([np.ones(10), x])
+
+    def probabilities(outcome):
+        beta = fit.params.to_numpy()
+        for _ in range(200):  # Firth's score, by Fisher scoring with its own hat values
+            mean = expit(X @ beta)
+            weight = mean * (1.0 - mean)
+            information = X.T @ (X * weight[:, None])
+            hat = weight * np.einsum("ij,ij->i", X, np.linalg.solve(information, X.T).T)
+            beta = beta + np.linalg.solve(information, X.T @ (outcome - mean + hat * (0.5 - mean)))
+        return expit(X @ beta)
+
+    follows = 0.0
+    for i, one in enumerate(1e-5 * np.eye(10)):
+        follows += (probabilities(y + one) - probabilities(y - one))[i] / 2e-5
+    assert fit.effective_parameters == pytest.approx(follows, rel=1e-5)
+    assert follows > 2.01
+    assert "(more, as the log prior curves upwards at the mode" in " ".join(str(fit.summary()).split())
+    found = bl.compare({"firth": fit, "normal": bl.fit(design, prior=bl.Normal(1.0))}, nuts=False)
+    assert any(
+        note.startswith("firth: more effective parameters of the mode than columns") for note in found.table.notes
+    )
+
+
+def test_an_intercept_alone_is_compared_and_separation_is_said_after_a_new_intercept_prior():
+    frame = small()
+    alone = bl.compare({s: bl.fit("y ~ 1", frame, prior=bl.priors(intercept=bl.Normal(float(s)))) for s in ("1", "3")})
+    assert "interval" not in " ".join(alone.conclusions) and len(alone.predictions.rows) == 10
+    assert "observed" in str(alone)
+    # The note of each fit is made again with the fits.
+    apart = frame.assign(y=(frame.x > frame.x.median()).astype(int))
+    fits = {str(s): bl.fit("y ~ x", apart, prior=bl.Normal(s)) for s in (1.0, 2.0)}
+    said = bl.compare(fits, intercept=bl.Normal(5.0), nuts=False).conclusions[-1]
+    assert "completely separated by x (+)" in said and "only because of the prior" in said
+
+
+def test_rounding_is_no_difference_and_sums_of_weights_are_short():
+    frame = small()
+    fits = {name: bl.fit(f"y ~ {name}", frame, prior=None) for name in ("x", "I(x / 1000)")}
+    words = " ".join(bl.compare(fits).conclusions)
+    assert "Every predicted probability is the same" in words and "e-1" not in words
+    weights = np.random.default_rng(2).random(len(frame))
+    tight = {s: bl.fit("y ~ x", frame, prior=bl.Normal(float(s)), weights=weights) for s in ("0.05", "3")}
+    found = re.search(r"For ([\d.]+) of ([\d.]+) observations", bl.compare(tight).conclusions[-1])
+    assert found and found[2] == f"{weights.sum():.4g}" and len(found[1]) <= 5

@@ -689,3 +689,13 @@ def test_a_design_without_intercept_switches_it_off():
     assert bl.convert(
         source="sklearn", to="glmnet", design=BARE, **found.params | {"solver": "liblinear"}
     ).proof.certified
+
+
+def test_a_distance_from_a_centre_has_brackets_only_where_it_is_squared(wells_design):
+    def told(prior):
+        return str(bl.convert(source="bayeslogit", prior=prior, to="bayeslogit", design=wells_design))
+
+    lasso, ridge = told(bl.Laplace(2.0, mean=1.0)), told(bl.Normal(2.0, mean=1.0))
+    assert "|b_j - 1|" in lasso and "|(" not in lasso
+    assert "(b_j - 1)^2" in ridge
+    assert "|intercept - 3|" in told(bl.priors(bl.Normal(1.0), intercept=bl.Laplace(1.0, mean=3.0)))

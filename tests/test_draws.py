@@ -254,6 +254,13 @@ def test_a_zero_is_a_mode_not_a_finding(lasso):
         assert row["below"] + row["inside"] + row["above"] == pytest.approx(1.0, abs=1e-6)
         assert row["term"] not in zeros or (row["mode"] == 0.0 and 0.1 < row["inside"] < 0.9)
     assert all(any("not a finding" in note for note in made.notes) for made in (table, draws.summary()))
+    sds = draws.fit.design.column_sds[[draws.columns.index(name) for name in table.column("term")]]
+    assert (
+        draws.equivalence(0.1, per="sd").rows
+        == draws.equivalence(dict(zip(table.column("term"), 0.1 / sds, strict=True))).rows
+    )
+    with pytest.raises(bl.ArgumentError, match="per='iqr'"):
+        draws.equivalence(per="iqr")
     wide = draws.equivalence({"x1": 5.0, "x4": 1e-9}, columns=["x1", "x4"])
     assert wide.column("inside")[0] > 0.999 and wide.column("inside")[1] < 1e-3
     with pytest.raises(ArgumentError, match="positive width"):

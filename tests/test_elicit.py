@@ -152,3 +152,18 @@ def test_what_is_elicited_is_told_in_the_unit_of_the_prior_and_with_its_degrees_
     scale = np.log(4.0) / stats.t(5).ppf(0.975) / 10
     assert "odds ratios per 10 units" in told and f"scale {scale:.4g}, log-odds per unit." in told
     assert "student_t, 5 degrees of freedom" in told
+
+
+@pytest.mark.parametrize("family", ["normal", "laplace", "student_t", "cauchy"])
+def test_the_figure_of_an_elicited_prior_is_its_density_with_the_range(family):
+    laws = {"normal": stats.norm(), "laplace": stats.laplace(), "student_t": stats.t(4), "cauchy": stats.cauchy()}
+    found = bl.elicit((0.5, 3.0), 0.8, per=10, family=family, df=4.0)
+    chart = found.figure()
+    ratio, density = (np.array(chart.table.column(key), dtype=float) for key in ("odds_ratio", "density"))
+    scale = 10.0 * found.scale  # the figure speaks of ten units, as the question did
+    expected = laws[family].pdf((np.log(ratio) - 10.0 * found.mean) / scale) / scale
+    np.testing.assert_allclose(density, expected, rtol=1e-9)
+    inside = (ratio > 0.4999) & (ratio < 3.0001)
+    assert np.trapezoid(density[inside], np.log(ratio[inside])) == pytest.approx(0.8, abs=2e-3)
+    assert "80 %: 0.5 to 3" in chart.svg() and "odds ratio per 10 units" in chart.x.label
+    assert bl.plot.elicited(found).chart == chart and "<svg" in found._repr_html_()

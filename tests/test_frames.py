@@ -91,7 +91,7 @@ def test_record_batches_are_frames_and_series_are_none(births):
             bl.fit("low ~ age", wrong)
 
 
-def test_levels_of_polars_do_not_depend_on_what_the_process_met_before():
+def test_levels_of_polars_do_not_depend_on_what_the_process_met_before(tmp_path):
     pl.Series(["third", "second", "first"], dtype=pl.Categorical)
     groups = ["first", "second", "third", "first", "third", "second"] * 4
     outcome = [0, 1, 1, 1, 0, 0] * 4
@@ -103,3 +103,17 @@ def test_levels_of_polars_do_not_depend_on_what_the_process_met_before():
     assert columns(pl.Categorical) == columns(pl.String) == ("Intercept", "g[T.second]", "g[T.third]")
     # An Enum has an order of its own.
     assert columns(pl.Enum(["third", "first", "second"])) == ("Intercept", "g[T.first]", "g[T.second]")
+
+    # Nor does it in the files and tables that polars writes; which outcome is the event is as with text.
+    said = pl.Series(["yes" if value else "no" for value in [1, *outcome[1:]]], dtype=pl.Categorical)
+    frame = pl.DataFrame({"y": said, "g": pl.Series(groups, dtype=pl.Categorical)})
+    (tmp_path / "folder").mkdir()
+    frame.write_parquet(tmp_path / "one.parquet")
+    frame.write_ipc(tmp_path / "one.feather")
+    frame.head(12).write_parquet(tmp_path / "folder" / "0.parquet")
+    frame.tail(12).write_parquet(tmp_path / "folder" / "1.parquet")
+    places = [tmp_path / name for name in ("one.parquet", "one.feather", "folder")]
+    for source in (frame, frame.lazy(), frame.to_arrow(), frame.to_pandas().astype(str), *map(str, places)):
+        fit = bl.fit("y ~ g", source, prior=bl.Normal(1.0))
+        assert fit.columns == ("Intercept", "g[T.second]", "g[T.third]")
+        assert fit.facts.event_in_words == "P(y = yes)"

@@ -285,3 +285,13 @@ def test_no_mode_no_draws():
         fit = bl.fit(bl.Design.from_arrays(x[:, None], x > 0.0), prior=None)
     with pytest.raises(FitError, match="improper"):
         fit.sample("nuts")
+
+
+def test_power_scaling_of_chains_is_that_of_arviz(wells_nuts, lasso_nuts):
+    az = pytest.importorskip("arviz")
+    for draws in (wells_nuts, lasso_nuts):
+        ours = bl.sensitivity(draws)
+        theirs = az.psense_summary(draws.to_arviz(), prior_var_names=["beta"], round_to=9)
+        assert ours.by_prior.by == ours.by_likelihood.by == "reweighting"
+        assert ours.prior.to_numpy() == pytest.approx(theirs["prior"].to_numpy(), rel=0.02, abs=5e-4)
+        assert ours.likelihood.to_numpy() == pytest.approx(theirs["likelihood"].to_numpy(), rel=0.02, abs=5e-4)

@@ -361,3 +361,14 @@ def test_the_docstring_holds():
 
     result = doctest.testmod(bayeslogit.presets)
     assert result.attempted > 0 and result.failed == 0
+
+
+def test_the_range_of_an_intercept_is_one_of_odds_where_its_prior_is_stated(wells_design):
+    table = bl.preset("rstanarm").resolve(wells_design).table()
+    assert table.column("or_lower")[0] == pytest.approx(np.exp(-1.959963984540054 * 2.5))
+    assert table.column("or_upper")[0] == pytest.approx(np.exp(1.959963984540054 * 2.5))
+    assert "95 % of its odds ratios per unit, and of the odds at the column means for the intercept," in table.header[0]
+    raw = bl.priors(bl.Normal(1.0), intercept=bl.Normal(2.0)).resolve(wells_design).table()
+    assert "and of the odds where every column is 0 for the intercept," in raw.header[0]
+    assert raw.column("or_upper")[0] == pytest.approx(np.exp(1.959963984540054 * 2.0))
+    assert "intercept" not in bl.preset("sklearn").resolve(wells_design).table().header[0]

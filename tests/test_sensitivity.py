@@ -197,6 +197,21 @@ def test_priors_without_a_scale_have_reasons_and_shares_and_pulls_stand_beside()
         bl.sensitivity("y ~ x")
 
 
+def test_the_figure_has_both_sensitivities_and_stands_in_the_report(tmp_path):
+    fit = bl.fit("y ~ x + z", data(60), prior=bl.priors(bl.Normal(2.0), bl.Normal(2.0), {"x": bl.Normal(0.3, mean=-1)}))
+    found = bl.sensitivity(fit)
+    chart = found.figure(labels={"x": "Dose"})
+    assert chart.table.column("term") == ("Intercept", "Dose", "z")
+    assert chart.table.column("by_prior") == pytest.approx(tuple(found.prior))
+    assert [row.value for row in chart.rows] == list(found.diagnosis.values())
+    assert bl.plot.sensitivity(found, labels={"x": "Dose"}).chart == chart
+    assert "<svg" in found._repr_html_()
+    page = bl.report(fit, tmp_path / "page.html", sensitivity=found).read_text(encoding="utf-8")
+    part = page[page.index('id="sensitivity"') : page.index('id="prediction"')]
+    assert "distance between posteriors for a doubling of the power" in part
+    assert "event rate over all rows" in page[page.index('id="priors"') : page.index('id="computation"')]
+
+
 # --- tipping points ------------------------------------------------------------------------------------------------
 
 
@@ -362,3 +377,14 @@ def test_docstring_examples_hold(name):
     result = doctest.testmod(importlib.import_module(f"bayeslogit.{name}"))
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_a_report_on_a_lasso_says_what_the_posterior_makes_of_its_zeros(tmp_path):
+    fit = bl.fit("y ~ x + z", data(120, slopes=(1.0, 0.0)), prior=bl.Laplace(0.08))
+    assert fit.params["z"] == 0.0 != fit.params["x"]
+    draws = fit.sample("importance", rng=1)
+    page = bl.report(fit, tmp_path / "lasso.json", draws=draws)
+    assert '"Coefficients that are zero at the mode"' in page.read_text(encoding="utf-8")
+    (row,) = draws.equivalence(0.1, ["z"], per="sd").rows
+    inside = np.abs(draws.values[:, 2]) <= 0.1 / fit.design.column_sds[2]
+    assert row[3] == pytest.approx(inside.mean(), abs=0.03) and sum(row[2:5]) == pytest.approx(1.0)

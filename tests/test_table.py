@@ -217,3 +217,8 @@ def test_html_is_escaped_scoped_and_complete():
     assert not re.search(r"<(b|i|u|h|n)>", fragment)
     assert 'onload="x' not in fragment.replace("&quot;", "'")
     assert "&amp;amp;" in fragment
+
+
+def test_an_interactive_session_shows_the_table_itself():
+    table = Table("t", "Numbers", (Column("a", "a", "number"),), ((1.5,),))
+    assert repr(table) == str(table) and "Table(" not in repr(table)

@@ -31,10 +31,10 @@ def names() -> tuple[str, ...]:
 
 
 @overload
-@guarded
 def load(name: str, *, library: Literal["pandas"] = "pandas") -> pandas.DataFrame: ...
 @overload
 def load(name: str, *, library: Literal["polars"]) -> polars.DataFrame: ...
+@guarded
 def load(name: str, *, library: str = "pandas") -> pandas.DataFrame | polars.DataFrame:
     """Read one of the bundled data sets.
 

@@ -13,6 +13,8 @@ from bayeslogit.workers import threads
 
 # Rows of a chunk where nothing is known of the columns yet.
 CHUNK_ROWS = 1 << 16
+# What polars writes beside a column that is one of its categoricals.
+_POOL = b"_PL_CATEGORICAL"
 # Bytes that a text file is read by, and a column of a Parquet file whose row groups are larger than this.
 _TEXT_BYTES, _PAGE_BYTES = 1 << 22, 1 << 20
 _LARGE_GROUP = 1 << 28
@@ -52,6 +54,22 @@ class Part(Protocol):
     def chunks(self, rows: int, columns: tuple[str, ...]) -> Iterator[Chunk]: ...
 
 
+def pooled(schema: Any) -> list[str]:
+    """Columns of an Arrow schema that were categoricals of polars: text, in the order in which a process met it.
+
+    Those of pandas and R are dictionaries too, and so is an Enum of polars; their order is their owner's.
+    """
+    return [field.name for field in schema if any(key.startswith(_POOL) for key in field.metadata or ())]
+
+
+def arrow_to_pandas(table: Any) -> Any:
+    """An Arrow table as pandas, with the categoricals of polars as text."""
+    frame = table.to_pandas()
+    for name in pooled(table.schema):
+        frame[name] = frame[name].astype(object)
+    return frame
+
+
 @dataclass(frozen=True)
 class ParquetPart:
     """A Parquet file; ``n_rows`` and the Arrow types of its columns come from its footer."""
@@ -65,6 +83,7 @@ class ParquetPart:
 
     @classmethod
     def of(cls, path: Path, name: str) -> ParquetPart:
+        import pyarrow as pa
         import pyarrow.parquet
 
         with _named(name, "Parquet"), pyarrow.parquet.ParquetFile(path) as file:
@@ -72,7 +91,8 @@ class ParquetPart:
             _different(name, schema.names)
             groups = range(about.num_row_groups)
             sizes = [about.row_group(group).total_byte_size for group in groups]
-            types = {column.name: column.type for column in schema}
+            pools = frozenset(pooled(schema))
+            types = {column.name: pa.string() if column.name in pools else column.type for column in schema}
             return cls(str(path), name, about.num_rows, sum(sizes), max(sizes, default=0), types)
 
     def chunks(self, rows: int, columns: tuple[str, ...]) -> Iterator[Chunk]:
