@@ -71,10 +71,11 @@ def answering[**P, T](compiled: Callable[P, T]) -> Callable[P, T]:
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """A block of foreign work after which Ctrl-C during it is raised, even where a bare ``except`` has eaten it.
+    """A block of foreign work out of which Ctrl-C comes as what it is, even where a bare ``except`` has eaten it.
 
-    Compilers of graphs try one way after another and take any exception for "this way does not work". The process's own
-    handler stays in charge and is put back; outside the main thread, which alone gets signals, nothing is done.
+    Compilers of graphs try one way after another and take any exception for "this way does not work"; what they have
+    compiled makes errors of its own of it. The process's own handler stays in charge and is put back; outside the main
+    thread, which alone gets signals, nothing is done.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -89,6 +90,10 @@ def heeded() -> Iterator[None]:
     signal.signal(signal.SIGINT, handler)
     try:
         yield
+    except Exception as error:
+        if seen:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
     if seen:

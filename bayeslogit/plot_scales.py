@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from bayeslogit._bias_variance import BiasVariance
@@ -39,14 +40,19 @@ def figure(
     Raises
     ------
     ArgumentError
-        If it is no chart, or the size is not positive.
+        If it is no chart, or the size leaves no room for one.
     """
     if not isinstance(chart, Chart):
         raise ArgumentError(f"plot.figure({type(chart).__name__}): a Chart is needed.")
     sides: tuple[Any, ...] = tuple(size) if isinstance(size, tuple | list) else (size, None)
     if len(sides) != 2 or not all(side is None or _inches(side) for side in sides):
         raise ArgumentError(f"size={short(size)}: give a width in inches, or a pair of width and height.")
-    return chart.to_matplotlib(dark=dark, width=float(sides[0] or 7.2), height=sides[1], title=title)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied", UserWarning)
+        try:
+            return chart.to_matplotlib(dark=dark, width=float(sides[0] or 7.2), height=sides[1], title=title)
+        except UserWarning:
+            raise ArgumentError(f"size={short(size)}: names and labels leave no room for axes; give more.") from None
 
 
 def _inches(side: Any) -> bool:

@@ -27,7 +27,7 @@ def step_size(step: Any, name: str, design: Callable[[str], Design]) -> float:
     Raises
     ------
     ArgumentError
-        If the step is none of these.
+        If the step is none of these, or nothing.
     """
     if isinstance(step, str) and step == "unit":
         return 1.0
@@ -36,8 +36,12 @@ def step_size(step: Any, name: str, design: Callable[[str], Design]) -> float:
         return float(data.column_sds[data.columns.index(name)])
     if isinstance(step, tuple | list) and len(step) == 2:
         low, high = (_place(end, name, design) for end in step)
+        if high == low:
+            raise ArgumentError(f"odds_ratios(per={step!r}): both ends are {low:g} in {name!r}; a step goes somewhere.")
         return high - low
     if _is_number(step):
+        if step == 0:
+            raise ArgumentError(f"odds_ratios(per={step!r}): a step of nothing changes nothing; give 'unit' or 'sd'.")
         return float(step)
     raise ArgumentError(f"odds_ratios(per={step!r}): give 'unit', 'sd', a number, or a pair such as ('q25', 'q75').")
 

@@ -365,6 +365,13 @@ def test_ctrl_c_that_a_package_swallows_is_raised_after_its_work(heeding):
         except BaseException:
             pass
     assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(KeyboardInterrupt), heeded():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise SystemError("returned a result with an exception set") from None
+    with pytest.raises(SystemError), heeded():
+        raise SystemError("of another kind")
     with heeded():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before

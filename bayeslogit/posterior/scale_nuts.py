@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from bayeslogit.design import Design
 from bayeslogit.errors import FitError
+from bayeslogit.interrupts import heeded
 from bayeslogit.posterior.nuts import build_model
 from bayeslogit.posterior.nuts_bridge import bridge_evidence
 from bayeslogit.posterior.nuts_chains import Chains
@@ -192,7 +193,8 @@ def _with_pymc(
             if progress is not None and done % _EVERY == 0:
                 progress(chain * (tune + draws) + done, chains * (tune + draws))
 
-        found = one_chain(machine, _start(target, start), own, draws, tune, report)
+        with heeded():
+            found = one_chain(machine, _start(target, start), own, draws, tune, report)
         z[chain] = found[0]
         for name, values in found[1].items():
             statistics[name][chain] = values
