@@ -234,6 +234,8 @@ def in_a_process(what: str, path: Path, python: str = sys.executable) -> Record:
 @contextmanager
 def rows_in_a_file(n: int, folder: Path | None) -> Iterator[Path | None]:
     """A file of so many rows, gone afterwards; None if the disk is too full for it."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as inside:
         needed, free = 5.2 * P * n, shutil.disk_usage(inside).free
         if free < needed + LEFT_FREE:
