@@ -144,8 +144,8 @@ def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
     heading = [plot.row_heading] if narrow else fit_lines(plot.row_heading, max(widest, 160.0), most=3, size=11.0)
     values = max(widest, *(text_width(line, 11.0) for line in heading)) + 8
     names = min(max(text_width(row.label) for row in rows) + 20, 0.32 * width)
-    room = width - values - 12 if narrow else names - 12
-    lines = [fit_lines(row.label, room) for row in rows]
+    room = width - widest - 20 if narrow else names - 12  # narrow: the heading of the numbers stands above all rows
+    lines = [fit_lines(row.label, room, most=3 if narrow else 2) for row in rows]
     steps = [
         33.0 + _LINE * len(part) if narrow else 16.0 + _LINE * max(len(part), 1) - (len(part) > 1) * 6 for part in lines
     ]
