@@ -15,21 +15,23 @@ Array = NDArray[np.float64]
 
 def finite(family: str, name: str, value: Any) -> float:
     """A finite number."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
+    number = _single(value)
     if isinstance(value, bool | str | bytes) or not math.isfinite(number):
         raise PriorError(f"{family}({name}={value!r}): {name} must be a finite number.")
     return number
 
 
+def _single(value: Any) -> float:
+    """As a float; NaN where it is none, such as an array of one number, which some releases of NumPy take for one."""
+    try:
+        return math.nan if getattr(value, "ndim", 0) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
 def positive(family: str, name: str, value: Any) -> float:
     """A positive finite number, small and large enough to be squared and inverted."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
+    number = _single(value)
     if isinstance(value, bool | str | bytes) or not (math.isfinite(number) and number > 0.0):
         raise PriorError(
             f"{family}({name}={value!r}): {name} must be a positive finite number, in log-odds per unit of the column. "

@@ -37,6 +37,31 @@ from bayeslogit.errors import ArgumentError
 from bayeslogit.manifest import manifest_path
 from bayeslogit.predict import check_prob
 
+Title = Annotated[str | None, typer.Option(help="Title of the report.", show_default=False)]
+Effort = Annotated[
+    str, typer.Option(help="auto: what takes a few seconds; quick: draw nothing; full: leave nothing out.")
+]
+Focus = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The variable, term or column that the headline is about; else it is the clearest.",
+        show_default=False,
+    ),
+]
+Template = Annotated[
+    Path | None, typer.Option(help="A Jinja2 template instead of the built-in page.", show_default=False)
+]
+Verified = Annotated[
+    Path | None,
+    typer.Option(
+        "--verify",
+        metavar="MANIFEST",
+        help="Write nothing: run again what this manifest describes, and say whether its numbers hold.",
+        show_default=False,
+    ),
+]
+
 
 def report_command(
     context: typer.Context,
@@ -56,34 +81,15 @@ def report_command(
     draws: DrawCount = 4000,
     seed: Seed = 0,
     strict: Strict = False,
-    title: Annotated[str | None, typer.Option(help="Title of the report.", show_default=False)] = None,
-    effort: Annotated[
-        str, typer.Option(help="auto: what takes a few seconds; quick: draw nothing; full: leave nothing out.")
-    ] = "auto",
-    focus: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The variable, term or column that the headline is about; else it is the clearest.",
-            show_default=False,
-        ),
-    ] = None,
-    template: Annotated[
-        Path | None, typer.Option(help="A Jinja2 template instead of the built-in page.", show_default=False)
-    ] = None,
+    title: Title = None,
+    effort: Effort = "auto",
+    focus: Focus = None,
+    template: Template = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     out: Annotated[Path, typer.Option(help="Where to write: .html, .md, .tex or .json.")] = Path("report.html"),
     config: Config = None,
-    check: Annotated[
-        Path | None,
-        typer.Option(
-            "--verify",
-            metavar="MANIFEST",
-            help="Write nothing: run again what this manifest describes, and say whether its numbers hold.",
-            show_default=False,
-        ),
-    ] = None,
+    check: Verified = None,
 ) -> int:
     """Fit a model and write a report; or verify one by its manifest."""
     if check is not None:

@@ -73,49 +73,18 @@ def descend_groups(
                 continue
             away = x[j] - center[j] + slope[j] / curve
             size = max(abs(away) - rate[j] / curve, 0.0)
-            new = center[j] + (size if away > 0.0 else -size)
-            step = new - x[j]
-            if step != 0.0:
-                x[j] = new
-                row = H[j]
-                for i in range(x.size):
-                    slope[i] -= step * row[i]
-                largest = max(largest, abs(step) * np.sqrt(curve))
+            largest = max(largest, _move(H, x, slope, j, center[j] + (size if away > 0.0 else -size)))
         base = 0
         for g in range(group_rate.size):
             own = members[starts[g] : starts[g + 1]]
-            d = own.size
-            Q = directions[base : base + d * d].reshape(d, d)
-            base += d * d
+            Q = directions[base : base + own.size**2].reshape(own.size, own.size)
+            base += own.size**2
             length = 0.0
             for j in own:
                 length += x[j] * x[j]
-            if not whole and length == 0.0:
-                continue
-            pull = np.zeros(d)
-            for a in range(d):
-                total = slope[own[a]]
-                for b in range(d):
-                    total += H[own[a], own[b]] * x[own[b]]
-                for k in range(d):
-                    pull[k] += Q[a, k] * total
-            curve_g = curves[starts[g] : starts[g + 1]]
-            t = secular(pull, curve_g, group_rate[g], np.sqrt(length))
-            if t > 0.0:
-                for k in range(d):
-                    pull[k] /= curve_g[k] + group_rate[g] / t
-            for a in range(d):
-                new = 0.0
-                if t > 0.0:
-                    for k in range(d):
-                        new += Q[a, k] * pull[k]
-                step = new - x[own[a]]
-                if step != 0.0:
-                    x[own[a]] = new
-                    row = H[own[a]]
-                    for i in range(x.size):
-                        slope[i] -= step * row[i]
-                    largest = max(largest, abs(step) * np.sqrt(row[own[a]]))
+            if whole or length > 0.0:
+                block = curves[starts[g] : starts[g + 1]]
+                largest = max(largest, _solve(H, x, slope, own, block, Q, group_rate[g], np.sqrt(length)))
         if largest <= tol:
             if whole:
                 break
@@ -123,3 +92,42 @@ def descend_groups(
         else:
             whole = False
     return x
+
+
+@jit(SUMS)
+def _solve(
+    H: Array, x: Array, slope: Array, own: Positions, curves: Array, Q: Array, rate: float, length: float
+) -> float:
+    """A block to its maximum, the others as they are; the longest step of a coordinate, in sds."""
+    d, largest = own.size, 0.0
+    pull = np.zeros(d)
+    for a in range(d):
+        total = slope[own[a]]
+        for b in range(d):
+            total += H[own[a], own[b]] * x[own[b]]
+        for k in range(d):
+            pull[k] += Q[a, k] * total
+    t = secular(pull, curves, rate, length)
+    if t > 0.0:
+        for k in range(d):
+            pull[k] /= curves[k] + rate / t
+    for a in range(d):
+        new = 0.0
+        if t > 0.0:
+            for k in range(d):
+                new += Q[a, k] * pull[k]
+        largest = max(largest, _move(H, x, slope, own[a], new))
+    return largest
+
+
+@jit(SUMS)
+def _move(H: Array, x: Array, slope: Array, j: int, new: float) -> float:
+    """One coordinate to where it is wanted, and the slope with it; how far that was, in sds."""
+    step = new - x[j]
+    if step == 0.0:
+        return 0.0
+    x[j] = new
+    row = H[j]
+    for i in range(x.size):
+        slope[i] -= step * row[i]
+    return float(abs(step) * np.sqrt(row[j]))
