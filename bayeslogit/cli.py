@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from bayeslogit.interrupts import insistent
+
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
@@ -23,7 +25,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """Entry point of the ``bayeslogit`` command."""
-    code = run()
+    try:
+        with insistent():
+            code = run()
+    except KeyboardInterrupt:  # twice, the second time while the first was being told
+        code = 130
     if code == 130:
         # Python forgets the code, and ends by the signal, where it was caught out of compiled text (CPython 3.12).
         sys.stdout.flush()

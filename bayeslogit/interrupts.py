@@ -15,6 +15,8 @@ from types import FrameType
 _LONG = 3e8
 # Seconds between two looks at the keyboard, where the system does not wake a thread that waits.
 _LOOK = 0.2
+# Seconds after which a Ctrl-C that has not ended a command is raised again.
+_AGAIN = 1.0
 
 
 def interruptible[T](function: Callable[[], T], operations: float) -> T:
@@ -69,13 +71,60 @@ def answering[**P, T](compiled: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
+# Of each `deferred` block that is open in the main thread: what looks whether Ctrl-C has come.
+_open: list[Callable[[], None]] = []
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """A block of foreign work in which Ctrl-C waits: for the next `look`, or for the end of the block.
+
+    Compilers of graphs call Python from compiled code and back, and an exception raised there is swallowed, turned into
+    another one, or the end of the process by a segmentation fault. Another Ctrl-C does not wait. The process's own
+    handler decides what follows, and is put back; outside the main thread, which alone gets signals, nothing is done.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    noted: list[FrameType | None] = []
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        noted.append(frame)
+        if len(noted) > 1:
+            before(number, frame)
+
+    def answer() -> None:
+        if noted:
+            frame = noted[-1]
+            noted.clear()
+            before(signal.SIGINT, frame)
+
+    signal.signal(signal.SIGINT, handler)
+    _open.append(answer)
+    try:
+        yield
+    except Exception:
+        answer()
+        raise
+    finally:
+        _open.remove(answer)
+        signal.signal(signal.SIGINT, before)
+    answer()
+
+
+def look() -> None:
+    """Raise the Ctrl-C that waits, if one does; called where nothing is half done."""
+    if _open and threading.current_thread() is threading.main_thread():
+        _open[-1]()
+
+
 @contextmanager
 def heeded() -> Iterator[None]:
-    """A block of foreign work out of which Ctrl-C comes as what it is, even where a bare ``except`` has eaten it.
+    """A block of foreign work that looks at the keyboard itself, out of which Ctrl-C comes as what it is.
 
-    Compilers of graphs try one way after another and take any exception for "this way does not work"; what they have
-    compiled makes errors of its own of it. The process's own handler stays in charge and is put back; outside the main
-    thread, which alone gets signals, nothing is done.
+    Packages try one way after another and take any exception for "this way does not work", or make errors of their own
+    of it. The process's own handler stays in charge and is put back; outside the main thread nothing is done.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):
@@ -98,3 +147,31 @@ def heeded() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if seen:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def insistent() -> Iterator[None]:
+    """A block, all that a process does, in which a Ctrl-C that something has swallowed is raised again after a second.
+
+    Python code that compiled code calls, and code that runs while an object is thrown away, cannot raise anything.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if not hasattr(signal, "setitimer") or before is not signal.default_int_handler:
+        yield
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        signal.default_int_handler(number, frame)
+
+    def again(number: int, frame: FrameType | None) -> None:
+        signal.raise_signal(signal.SIGINT)  # which may be deferred where it comes now
+
+    alarm = signal.signal(signal.SIGALRM, again)
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGALRM, alarm)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
-from bayeslogit.interrupts import answering
+from bayeslogit.interrupts import answering, deferred
 from bayeslogit.logistic import log_odds_terms
 
 Array = NDArray[np.float64]
@@ -35,7 +35,8 @@ def kernel(name: str, compiled: bool) -> Callable[..., Any]:
 
 @functools.cache
 def _loop(name: str) -> Callable[..., Any]:
-    from bayeslogit.loops import LOOPS
+    with deferred():
+        from bayeslogit.loops import LOOPS
 
     return answering(LOOPS[name])
 

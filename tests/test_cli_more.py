@@ -369,6 +369,8 @@ def test_docstring_examples_hold(name):
 
 def start(*arguments, **options):
     command = [sys.executable, "-m", "bayeslogit", *arguments]
+    # Ctrl-C is heeded even where the tests run in the background of a shell and do not heed it.
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 

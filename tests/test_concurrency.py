@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -17,7 +18,8 @@ import numpy as np
 import pytest
 
 import bayeslogit as bl
-from bayeslogit.interrupts import answering, heeded, interruptible
+from bayeslogit import interrupts
+from bayeslogit.interrupts import answering, deferred, heeded, insistent, interruptible, look
 
 SEEDS = range(8)
 
@@ -375,6 +377,61 @@ def test_ctrl_c_that_a_package_swallows_is_raised_after_its_work(heeding):
     with heeded():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_waits_for_the_end_of_deferred_work_or_for_a_look(heeding):
+    before, done = signal.getsignal(signal.SIGINT), []
+    with pytest.raises(KeyboardInterrupt), deferred():
+        signal.raise_signal(signal.SIGINT)
+        done.append("the end")
+    with pytest.raises(KeyboardInterrupt), deferred():
+        look()
+        done.append("no look")
+        signal.raise_signal(signal.SIGINT)
+        look()
+        done.append("never")
+    with pytest.raises(KeyboardInterrupt), deferred():
+        signal.raise_signal(signal.SIGINT)
+        raise SystemError("returned a result with an exception set")
+    with pytest.raises(SystemError), deferred():
+        raise SystemError("of another kind")
+    with pytest.raises(KeyboardInterrupt), deferred(), deferred():
+        signal.raise_signal(signal.SIGINT)
+        done.append("within")
+    with pytest.raises(KeyboardInterrupt), deferred():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # who asks twice does not wait
+        done.append("never")
+    look()
+    assert done == ["the end", "no look", "within"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_handler_of_the_users_own_decides_what_ctrl_c_means():
+    seen, old = [], signal.getsignal(signal.SIGINT)
+    try:
+        signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+        with deferred():
+            signal.raise_signal(signal.SIGINT)
+            assert seen == []
+        assert seen == [signal.SIGINT]
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with deferred(), insistent():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, old)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer that raises a signal here")
+def test_ctrl_c_that_was_swallowed_comes_again(heeding, monkeypatch):
+    monkeypatch.setattr(interrupts, "_AGAIN", 0.05)
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
+    with pytest.raises(KeyboardInterrupt), insistent():
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(10.0)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == handlers
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("command", ["path", "report"])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayeslogit.interrupts import heeded
+from bayeslogit.interrupts import deferred, look
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.ground import Ground
 from bayeslogit.posterior.nuts import half_log_information, log_density
@@ -146,17 +146,29 @@ _models_lock = threading.Lock()
 
 def compiled(target: WhitenedTarget, accept: float) -> Compiled:
     """The compiled model of these families and this size: from the last few made in this process, or new (seconds)."""
-    with heeded():
+    with deferred():
         import pymc as pm
 
     size, values = target.size, target.data()
     key = (target.families, size, accept)
-    with _models_lock, heeded():
+    with _models_lock, deferred():
         if key not in _models:
             model = build(target.families, values, size)
             step = pm.NUTS(model=model, initial_point={"z": np.zeros(size)}, target_accept=accept, rng=0)
+            _look_between_gradients(step)
             _models[key] = Compiled(model, step, threading.Lock())
         _models.move_to_end(key)
         while len(_models) > _KEPT:
             _models.popitem(last=False)
         return _models[key]
+
+
+def _look_between_gradients(step: Any) -> None:
+    """Have a sampler look whether Ctrl-C waits before each of its gradients: a draw may take many long ones."""
+    leap = step.integrator.step
+
+    def looking(*args: Any) -> Any:
+        look()
+        return leap(*args)
+
+    step.integrator.step = looking

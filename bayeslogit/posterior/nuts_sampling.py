@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit.errors import ArgumentError
-from bayeslogit.interrupts import heeded
+from bayeslogit.interrupts import deferred, heeded
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.certificate import checks_of, verdict
 from bayeslogit.posterior.ground import Ground
@@ -207,7 +207,7 @@ def _with_pymc(
     z = np.empty((chains, draws, whitened.size))
     statistics = {name: np.empty((chains, draws)) for name in STATISTICS.values()}
     warming = 0
-    with machine.lock, heeded():
+    with machine.lock, deferred():
         machine.fill(whitened.data())
         for chain, (own, start) in enumerate(zip(rng.spawn(chains), rng.spawn(chains), strict=True)):
 

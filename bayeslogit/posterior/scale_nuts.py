@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bayeslogit.design import Design
 from bayeslogit.errors import FitError
-from bayeslogit.interrupts import heeded
+from bayeslogit.interrupts import deferred, look
 from bayeslogit.posterior.nuts import build_model
 from bayeslogit.posterior.nuts_bridge import bridge_evidence
 from bayeslogit.posterior.nuts_chains import Chains
@@ -84,6 +84,7 @@ def _machine(target: ScaleTarget, accept: float) -> Compiled:
     import pymc as pm
 
     def density(point: Array) -> tuple[Any, Array]:
+        look()  # a draw takes many gradients
         value, gradient = target.value_and_gradient(point)
         return np.float64(value), gradient
 
@@ -184,7 +185,9 @@ def _with_pymc(
     rng: np.random.Generator,
     progress: Progress | None,
 ) -> tuple[Array, dict[str, Array], int]:
-    machine, warming = _machine(target, accept), 0
+    with deferred():
+        machine = _machine(target, accept)
+    warming = 0
     z = np.empty((chains, draws, target.size))
     statistics = {name: np.empty((chains, draws)) for name in STATISTICS.values()}
     for chain, (own, start) in enumerate(zip(rng.spawn(chains), rng.spawn(chains), strict=True)):
@@ -193,7 +196,7 @@ def _with_pymc(
             if progress is not None and done % _EVERY == 0:
                 progress(chain * (tune + draws) + done, chains * (tune + draws))
 
-        with heeded():
+        with deferred():
             found = one_chain(machine, _start(target, start), own, draws, tune, report)
         z[chain] = found[0]
         for name, values in found[1].items():
