@@ -278,7 +278,7 @@ def main() -> int:
     folder = given.folder or Path(tempfile.mkdtemp(prefix="mutants-"))
     folder.mkdir(parents=True, exist_ok=True)
     os.chdir(ROOT)
-    for library in ("numpy", "scipy.stats", "scipy.linalg", "scipy.sparse.linalg", "pandas", "hypothesis"):
+    for library in ("numpy", "scipy.stats", "scipy.linalg", "scipy.sparse.linalg", "pandas"):
         importlib.import_module(library)
 
     kept = folder / "survey.pickle"
