@@ -171,3 +171,47 @@ def test_the_majorant_of_a_heavy_tail_is_the_slope_of_the_chord_to_its_centre(fa
     for at in (-3.0, 0.1, 0.7, 5.0):
         u = np.array([at])
         np.testing.assert_allclose(density.majorant(u, **given), -density.score(u, **given) / (u - 0.8), rtol=1e-13)
+
+
+def test_a_prior_by_term_names_its_intercept_and_its_terms():
+    prior = bl.priors(default=bl.Normal(1.0), intercept=bl.Normal(2.5), terms={"x1": bl.Laplace(0.5)})
+    assert (
+        prior.resolve(_design(2)).name == f"{bl.Normal(1.0)!r}; Intercept: {bl.Normal(2.5)!r}; x1: {bl.Laplace(0.5)!r}"
+    )
+
+
+@pytest.mark.parametrize("extra", [None, bl.Normal(0.8)])
+def test_what_pseudo_observations_say_at_the_mode_is_their_share_of_the_rows(extra):
+    """A trial brings ``p / (2 n)`` pseudo-successes and as many failures; the rest is of the data or another prior."""
+    X = np.random.default_rng(5).standard_normal((40, 3))
+    design = bl.Design.from_arrays(X, np.arange(40) % 3 == 0, intercept=False)
+    whole = bl.DiaconisYlvisaker()
+    prior = whole if extra is None else bl.priors(default=whole, terms={"x2": extra})
+    mode = find_mode(LogPosterior.of(design, prior.resolve(design)), tol=1e-10)
+    mean = 1.0 / (1.0 + np.exp(-X @ mode.beta))
+    expected = 3 / 40 * X.T @ (X * (mean * (1.0 - mean))[:, None])
+    np.testing.assert_allclose(mode.whole.information, expected, rtol=1e-8)
+
+
+def test_the_direction_of_a_single_class_goes_with_the_refusal():
+    design = bl.Design.from_arrays(np.arange(5.0)[:, None], np.zeros(5))
+    mode = find_mode(LogPosterior.of(design, bl.Normal(1.0).resolve(design)))
+    assert mode.status is Status.SINGLE_CLASS and mode.recession.complete
+    assert mode.recession.direction.tolist() == [-1.0, 0.0]
+
+
+def test_the_limit_of_steps_holds_in_wide_designs_too():
+    design = _design(60, 20)
+    target = LogPosterior.of(design, bl.priors(bl.Normal(9.0), intercept=bl.Normal(9.0)).resolve(design))
+    mode = find_mode(target, max_iter=1)
+    assert mode.status is Status.ITERATION_LIMIT and len(mode.trace) == 2
+
+
+def test_rows_of_no_weight_reach_nowhere():
+    X = np.array([[1.0, 2.0], [0.5, -1.0], [-2.0, 0.3], [900.0, -900.0]])
+    design = bl.Design.from_arrays(X, [0, 1, 1, 0], weights=[1.0, 2.0, 1.0, 0.0], intercept=False)
+    target = LogPosterior.of(design, bl.Normal(1.0).resolve(design))
+    half = np.array([[1.0, 0.2], [0.0, 3.0]])
+    longest = max(np.linalg.norm(x @ half) for x in X[:3])
+    assert target.longest(half) == pytest.approx(longest, rel=1e-14)
+    assert target.reach(half[0]) == pytest.approx(np.max(np.abs(X[:3] @ half[0])), rel=1e-14)

@@ -64,8 +64,11 @@ class Result(NamedTuple):
 
 
 def early(mutant: Mutant, found: Survey) -> bool:
-    """Whether the fault shows when the room is imported."""
-    return not mutant.inside or any((mutant.room, line) in found.at_import for line in mutant.body)
+    """Whether the fault shows only when modules are imported: it is in the body of a room, or no test calls it."""
+    if not mutant.inside:
+        return True
+    own = {(mutant.room, line) for line in mutant.body}
+    return not own.isdisjoint(found.at_import) and all(own.isdisjoint(lines) for lines in found.reached.values())
 
 
 def chosen(mutant: Mutant, found: Survey, budget: float) -> list[str]:
@@ -74,8 +77,6 @@ def chosen(mutant: Mutant, found: Survey, budget: float) -> list[str]:
     if early(mutant, found):
         at |= users_of(path_of(mutant.room).read_text(encoding="utf-8"), mutant.lines[0])
     places = {(mutant.room, line) for line in at}
-    if early(mutant, found):
-        places -= found.at_import
     hit = [test for test, lines in found.reached.items() if not places.isdisjoint(lines)]
     tests, spent = [], 0.0
     for test in sorted(hit, key=lambda t: (found.seconds[t], t)):
@@ -108,6 +109,7 @@ class Swapper:
         self.sound: dict[str, bool] = {}
         self.session: pytest.Session | None = None
         self.items: dict[str, Any] = {}
+        self.caches: list[Any] = []
 
     def tried(self, mutant: Mutant, changed: list[Swap], tests: list[str]) -> Result:
         """The verdict of tests that pass in such a process without a fault."""
@@ -127,6 +129,8 @@ class Swapper:
         """In a forked process: put the fault in, run the tests to the first failure, and send which it was."""
         for function, code in changed:
             function.__code__ = code
+        for kept in self.caches:  # what was worked out before the fault
+            kept.cache_clear()
         stop = First(self.found.seconds)
         assert self.session is not None
         self.session.items[:] = [self.items[test] for test in tests]
@@ -158,6 +162,8 @@ class Swapper:
         for each in gc.get_objects():
             if isinstance(each, types.FunctionType):
                 functions.setdefault(each.__code__.co_filename, []).append(each)
+            elif hasattr(each, "cache_clear") and str(getattr(each, "__module__", "")).startswith("bayeslogit"):
+                self.caches.append(each)
         gc.freeze()
         sound: dict[str, dict[Any, types.CodeType]] = {}
         for mutant, tests in self.jobs:
