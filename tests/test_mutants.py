@@ -92,11 +92,17 @@ def tall() -> LogPosterior:
     return LogPosterior.of(design, bl.Normal(1.0).resolve(design))
 
 
-def test_without_a_sub_sample_the_null_model_is_the_start(tall):
+def test_without_a_sub_sample_the_null_model_is_the_start(tall, monkeypatch):
     """A start that is not found costs four more informations, and no other test counts them."""
+    calls: list[str] = []
+    for name in ("expand", "slope", "reach", "root", "majorant"):
+        real = getattr(LogPosterior, name)
+        monkeypatch.setattr(
+            LogPosterior, name, lambda *a, _of=real, _name=name, **o: calls.append(_name) or _of(*a, **o)
+        )
     mode = find_mode(tall)
     assert mode.road is Road.ONE_INFORMATION and mode.converged and mode.n_sampled == 0
-    assert mode.n_hessians <= 3
+    assert mode.n_hessians == calls.count("expand") <= 3 and mode.n_passes == len(calls)
 
 
 def test_gradient_steps_that_leave_rows_moving_are_followed_by_newtons(tall, monkeypatch):
@@ -215,3 +221,34 @@ def test_rows_of_no_weight_reach_nowhere():
     longest = max(np.linalg.norm(x @ half) for x in X[:3])
     assert target.longest(half) == pytest.approx(longest, rel=1e-14)
     assert target.reach(half[0]) == pytest.approx(np.max(np.abs(X[:3] @ half[0])), rel=1e-14)
+
+
+def test_other_modes_are_looked_for_only_where_there_can_be_some(monkeypatch):
+    def never(*args):
+        raise AssertionError("looked for")
+
+    monkeypatch.setattr("bayeslogit.solve.examined", never)
+    design = _design(3, 60)
+    for prior, examine in [(bl.Jeffreys(), True), (bl.priors(bl.Jeffreys(), terms={"x1": bl.Cauchy(0.1)}), False)]:
+        assert find_mode(LogPosterior.of(design, prior.resolve(design)), examine=examine).converged
+    with pytest.raises(AssertionError, match="looked for"):
+        find_mode(LogPosterior.of(design, prior.resolve(design)))
+
+
+@pytest.mark.parametrize("prior", [bl.Jeffreys(), bl.DiaconisYlvisaker()])
+def test_without_a_covariance_no_information_is_left(prior):
+    design = _design(3, 60)
+    mode = find_mode(LogPosterior.of(design, prior.resolve(design)), covariance=False)
+    assert mode.converged and mode.factor is None and mode.information is None and mode.whole.information is None
+
+
+def test_a_steady_information_is_positive_far_out_in_a_heavy_tail():
+    X = np.random.default_rng(6).standard_normal((30, 3))
+    design = bl.Design.from_arrays(X, np.arange(30) % 2, intercept=False)
+    target = LogPosterior.of(design, bl.Cauchy(0.01).resolve(design))
+    far = np.array([0.3, 0.05, -0.05])
+    steady = target.steady(far)
+    np.testing.assert_allclose(
+        steady - target.likelihood(far).information, np.diag(2.0 / (0.01**2 + far**2)), atol=1e-9
+    )
+    assert np.linalg.eigvalsh(steady)[0] > 0.0 > np.linalg.eigvalsh(target.expand(far).information)[0]
