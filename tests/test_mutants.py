@@ -7,6 +7,7 @@ import pytest
 
 import bayeslogit as bl
 from bayeslogit.densities import DENSITIES
+from bayeslogit.firth import firth
 from bayeslogit.kernels import THREADS_PAY
 from bayeslogit.logistic import logit
 from bayeslogit.mode import Road, Status
@@ -111,6 +112,7 @@ def test_gradient_steps_that_leave_rows_moving_are_followed_by_newtons(tall, mon
     for covariance in (True, False):
         mode = find_mode(tall, covariance=covariance)
         assert mode.converged and np.max(np.abs(mode.beta - exact.beta)) < 1e-9
+        assert mode.n_hessians == 2 + covariance  # at the null model, at the end of the gradients, of the chords
 
 
 def test_dependent_columns_under_jeffreys_prior_are_named_on_every_road(monkeypatch):
@@ -242,7 +244,7 @@ def test_without_a_covariance_no_information_is_left(prior):
     assert mode.converged and mode.factor is None and mode.information is None and mode.whole.information is None
 
 
-def test_a_steady_information_is_positive_far_out_in_a_heavy_tail():
+def test_steady_informations_are_positive_far_out_in_a_heavy_tail():
     X = np.random.default_rng(6).standard_normal((30, 3))
     design = bl.Design.from_arrays(X, np.arange(30) % 2, intercept=False)
     target = LogPosterior.of(design, bl.Cauchy(0.01).resolve(design))
@@ -252,3 +254,15 @@ def test_a_steady_information_is_positive_far_out_in_a_heavy_tail():
         steady - target.likelihood(far).information, np.diag(2.0 / (0.01**2 + far**2)), atol=1e-9
     )
     assert np.linalg.eigvalsh(steady)[0] > 0.0 > np.linalg.eigvalsh(target.expand(far).information)[0]
+
+
+def test_a_search_under_jeffreys_prior_that_begins_at_the_conjugate_mode_counts_both(monkeypatch):
+    design = _design(3, 60)
+    target = LogPosterior.of(design, bl.Jeffreys().resolve(design))
+    parts = [find_mode(LogPosterior.of(design, bl.DiaconisYlvisaker().resolve(design)), tol=1e-2)]
+    monkeypatch.setattr("bayeslogit.solve.third_derivatives_are_cheap", lambda target: False)
+    monkeypatch.setattr("bayeslogit.solve.firth", lambda *a, **o: parts.append(firth(*a, **o)) or parts[-1])
+    mode = find_mode(target)
+    assert mode.converged and len(parts) == 2 and all(part.n_hessians > 0 for part in parts)
+    assert mode.n_passes == sum(part.n_passes for part in parts)
+    assert mode.n_hessians == sum(part.n_hessians for part in parts)
