@@ -133,6 +133,7 @@ def test_a_reduced_mode_that_is_lifted_beside_the_mode_is_not_called_converged(m
     target = LogPosterior.of(design, bl.priors(bl.Normal(1.0), intercept=bl.Normal(1.0)).resolve(design))
     assert find_mode(target).road is Road.WIDE and find_mode(target).converged
     monkeypatch.setattr("bayeslogit.solve._LIFTED", 0.0)
+    assert find_mode(target, tol=1e-3).converged
     mode = find_mode(target, tol=1e-18)
     assert mode.status is Status.ITERATION_LIMIT and not mode.converged
     assert "the reduction to the span of the rows" in mode.message and "(asked: 1e-18)" in mode.message
@@ -222,6 +223,7 @@ def test_rows_of_no_weight_reach_nowhere():
     half = np.array([[1.0, 0.2], [0.0, 3.0]])
     longest = max(np.linalg.norm(x @ half) for x in X[:3])
     assert target.longest(half) == pytest.approx(longest, rel=1e-14)
+    assert target.longest(1e-3 * half) == pytest.approx(1e-3 * longest, rel=1e-14)
     assert target.reach(half[0]) == pytest.approx(np.max(np.abs(X[:3] @ half[0])), rel=1e-14)
 
 
@@ -244,25 +246,106 @@ def test_without_a_covariance_no_information_is_left(prior):
     assert mode.converged and mode.factor is None and mode.information is None and mode.whole.information is None
 
 
+def test_without_a_covariance_no_span_of_rows_is_left():
+    design = _design(60, 20)
+    target = LogPosterior.of(design, bl.priors(bl.Normal(1.0), intercept=bl.Normal(1.0)).resolve(design))
+    assert find_mode(target).subspace is not None and find_mode(target, covariance=False).subspace is None
+
+
 def test_steady_informations_are_positive_far_out_in_a_heavy_tail():
-    X = np.random.default_rng(6).standard_normal((30, 3))
-    design = bl.Design.from_arrays(X, np.arange(30) % 2, intercept=False)
+    rng = np.random.default_rng(6)
+    X, offset = rng.standard_normal((30, 3)), rng.standard_normal(30)
+    design = bl.Design.from_arrays(X, np.arange(30) % 2, offset=offset, intercept=False)
     target = LogPosterior.of(design, bl.Cauchy(0.01).resolve(design))
     far = np.array([0.3, 0.05, -0.05])
     steady = target.steady(far)
-    np.testing.assert_allclose(
-        steady - target.likelihood(far).information, np.diag(2.0 / (0.01**2 + far**2)), atol=1e-9
-    )
+    bend = np.diag(2.0 / (0.01**2 + far**2))
+    np.testing.assert_allclose(steady - target.likelihood(far).information, bend, atol=1e-9)
+    eta = X @ far + offset
+    touching = np.tanh(eta / 2.0) / (2.0 * eta)
+    np.testing.assert_allclose(target.majorant(far) - bend, X.T @ (X * touching[:, None]), atol=1e-9)
     assert np.linalg.eigvalsh(steady)[0] > 0.0 > np.linalg.eigvalsh(target.expand(far).information)[0]
 
 
-def test_a_search_under_jeffreys_prior_that_begins_at_the_conjugate_mode_counts_both(monkeypatch):
+@pytest.mark.parametrize("max_iter", [1, 200])
+def test_a_search_under_jeffreys_prior_that_begins_at_the_conjugate_mode_counts_both(max_iter, monkeypatch):
     design = _design(3, 60)
     target = LogPosterior.of(design, bl.Jeffreys().resolve(design))
-    parts = [find_mode(LogPosterior.of(design, bl.DiaconisYlvisaker().resolve(design)), tol=1e-2)]
+    conjugate = LogPosterior.of(design, bl.DiaconisYlvisaker().resolve(design))
+    parts = [find_mode(conjugate, tol=1e-2, max_iter=max_iter)]
     monkeypatch.setattr("bayeslogit.solve.third_derivatives_are_cheap", lambda target: False)
     monkeypatch.setattr("bayeslogit.solve.firth", lambda *a, **o: parts.append(firth(*a, **o)) or parts[-1])
-    mode = find_mode(target)
-    assert mode.converged and len(parts) == 2 and all(part.n_hessians > 0 for part in parts)
+    mode = find_mode(target, max_iter=max_iter)
+    assert len(parts) == 2 and all(part.n_hessians > 0 for part in parts)
     assert mode.n_passes == sum(part.n_passes for part in parts)
     assert mode.n_hessians == sum(part.n_hessians for part in parts)
+
+
+def test_where_curvature_is_dear_firths_road_begins_with_a_sub_sample_and_forms_it_only_where_it_is_wanted():
+    design = _design(8, 41_000)
+    target = LogPosterior.of(design, bl.Jeffreys().resolve(design))
+    full, plain = find_mode(target), find_mode(target, covariance=False)
+    assert full.converged and plain.converged and full.n_sampled > 0 and plain.n_sampled > 0
+    np.testing.assert_allclose(plain.beta, full.beta, atol=1e-7)
+    assert plain.n_passes < full.n_passes
+
+
+def test_gradient_steps_that_have_not_arrived_are_followed_by_newtons(tall, monkeypatch):
+    exact = find_mode(tall, road=Road.NEWTON)
+    monkeypatch.setattr("bayeslogit.solve._MOST_GRADIENTS", 1)
+    monkeypatch.setattr("bayeslogit.solve.SETTLED", np.inf)
+    mode = find_mode(tall, covariance=False)
+    assert mode.converged and np.max(np.abs(mode.beta - exact.beta)) < 1e-9
+
+
+def test_standard_errors_are_those_at_the_end_of_the_chords(tall, monkeypatch):
+    """Gradient steps that stop half a standard error away leave an information that is no longer that of the mode."""
+    exact, slopes, slope = find_mode(tall, road=Road.NEWTON, tol=1e-9), [], LogPosterior.slope
+    monkeypatch.setattr(LogPosterior, "slope", lambda self, gamma: slopes.append(gamma) or slope(self, gamma))
+    mode = find_mode(tall, tol=0.9)
+    assert mode.road is Road.ONE_INFORMATION and mode.n_hessians == 3
+    assert np.max(np.abs(mode.beta - exact.beta)) < 1e-12
+    np.testing.assert_allclose(mode.factor.inverse, exact.factor.inverse, rtol=1e-5, atol=1e-9)
+    assert len(mode.trace) == len(slopes)  # the first begins the search, each of the others is a step
+
+
+def test_another_look_for_modes_begins_where_it_is_told(monkeypatch):
+    """Newton's road, not that of a sub-sample, which would begin elsewhere."""
+    design = _design(8, 40_000)
+    target = LogPosterior.of(design, bl.StudentT(3, 1.0).resolve(design))
+    monkeypatch.setattr("bayeslogit.solve.needs_examining", lambda target: True)
+    monkeypatch.setattr("bayeslogit.solve.examined", lambda target, found, gamma, walk: walk(target, gamma))
+    assert find_mode(target, examine=False).road is Road.SAMPLE_THEN_NEWTON
+    assert find_mode(target).road is Road.NEWTON
+
+
+def test_few_passes_keep_newtons_road_where_it_is_the_roads_own():
+    design = _design(3, 60)
+    assert find_mode(LogPosterior.of(design, bl.Normal(1.0).resolve(design)), passes=2).road is Road.NEWTON
+
+
+def test_only_small_data_are_held_as_one_block(monkeypatch):
+    design = _design(3, 60)
+    resolved = bl.Jeffreys().resolve(design)
+    assert LogPosterior.of(design, resolved).one_block is not None
+    monkeypatch.setattr("bayeslogit.target._SMALL", 100)
+    assert LogPosterior.of(design, resolved).one_block is None
+
+
+def test_jeffreys_density_is_zero_where_columns_depend_and_right_where_they_nearly_do():
+    X, noise = np.random.default_rng(8).standard_normal((30, 3)), np.random.default_rng(9).standard_normal(30)
+    dependent = np.column_stack([X, X[:, 0] - X[:, 1]])
+    nearly = np.column_stack([X, X[:, 0] + 1e-7 * noise])
+    at = np.array([0.2, -0.1, 0.3, 0.1])
+    for rows, singular in ((dependent, True), (nearly, False)):
+        design = bl.Design.from_arrays(rows, np.arange(30) % 2, intercept=False)
+        target = LogPosterior.of(design, bl.Jeffreys().resolve(design))
+        slope, data = target.slope(at), target.likelihood(at)
+        if singular:
+            assert slope.log_density == -np.inf
+            np.testing.assert_allclose(slope.score, data.score)
+        else:
+            mean = 1.0 / (1.0 + np.exp(-rows @ at))
+            R = np.linalg.qr(np.sqrt(mean * (1.0 - mean))[:, None] * rows, mode="r")
+            expected = np.sum(np.log(np.abs(np.diag(R))))
+            assert slope.log_density - data.log_density == pytest.approx(expected, rel=1e-6)
