@@ -142,12 +142,14 @@ def guarded[F: Callable[..., Any]](function: F) -> F:
 
 
 def guarded_methods[C: type](cls: C) -> C:
-    """A class whose public methods are `guarded`."""
+    """A class whose public methods are `guarded`, and so are the properties that it keeps because they are work."""
     for name, found in list(vars(cls).items()):
         if name.startswith("_"):
             continue
         if isinstance(found, classmethod | staticmethod):
             setattr(cls, name, type(found)(guarded(found.__func__)))
+        elif isinstance(found, functools.cached_property):
+            found.func = guarded(found.func)
         elif inspect.isfunction(found):
             setattr(cls, name, guarded(found))
     return cls

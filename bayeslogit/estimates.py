@@ -14,7 +14,7 @@ from scipy.special import ndtri
 
 from bayeslogit import frames
 from bayeslogit.arrays import ArraySpec
-from bayeslogit.boundary import guarded_methods
+from bayeslogit.boundary import guarded, guarded_methods
 from bayeslogit.design import Design
 from bayeslogit.diagnostics import Pulls, effective_parameters, prior_share, pulls
 from bayeslogit.errors import ArgumentError, FitError, FitWarning
@@ -152,6 +152,7 @@ class Estimates:
         return self.log_posterior + constant - 0.5 * self.posterior.log_determinant
 
     @property
+    @guarded
     def effective_parameters(self) -> float:
         """``p - tr[(H+L)^-1 L]``: how many coefficients the data, not the prior, decide.
 
@@ -169,6 +170,7 @@ class Estimates:
         return frames.series(self._estimate, self.columns, "mode")
 
     @property
+    @guarded
     def one_step_mean(self) -> pd.Series[float]:
         """The mode moved to the posterior mean to leading order (third derivatives), without sampling.
 

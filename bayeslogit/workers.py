@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 
+from bayeslogit.blas import for_good
+
 
 def threads() -> int:
     """Cores this process may use; OMP_NUM_THREADS, which users set to share a machine, lowers it."""
@@ -19,7 +21,7 @@ def threads() -> int:
 
 @cache
 def _pool(size: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(size, thread_name_prefix="bayeslogit")
+    return ThreadPoolExecutor(size, thread_name_prefix="bayeslogit", initializer=for_good)
 
 
 # The threads of a pool do not survive a fork.
@@ -36,7 +38,7 @@ def aside[T](function: Callable[[], T]) -> Iterator[Callable[[], T]]:
     if threads() == 1:
         yield function
         return
-    with ThreadPoolExecutor(1, thread_name_prefix="bayeslogit-aside") as one:
+    with ThreadPoolExecutor(1, thread_name_prefix="bayeslogit-aside", initializer=for_good) as one:
         started = one.submit(function)
         try:
             yield started.result

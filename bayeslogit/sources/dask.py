@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from bayeslogit.blas import one_thread
 from bayeslogit.sources.drawn import Drawn, placed
 from bayeslogit.sources.memory import Block
 from bayeslogit.sources.parts import ArrayPart, TablePart
@@ -146,10 +147,11 @@ def _memory_of_workers() -> float:
 
 def _on_part(value: Any, name: str | None, task: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """``task(part, *args)``; a part without a name is coded already."""
-    if name is None:
-        return task(value, *args)
-    part = ArrayPart(value, name) if isinstance(value, dict) else TablePart.of_frame(value, name)
-    return task(part, *args)
+    with one_thread():  # a worker's process knows nothing of the caller's
+        if name is None:
+            return task(value, *args)
+        part = ArrayPart(value, name) if isinstance(value, dict) else TablePart.of_frame(value, name)
+        return task(part, *args)
 
 
 @dataclass(frozen=True)

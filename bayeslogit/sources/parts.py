@@ -64,10 +64,22 @@ def pooled(schema: Any) -> list[str]:
 
 def arrow_to_pandas(table: Any) -> Any:
     """An Arrow table as pandas, with the categoricals of polars as text."""
-    frame = table.to_pandas()
+    frame = _signed(table).to_pandas()
     for name in pooled(table.schema):
         frame[name] = frame[name].astype(object)
     return frame
+
+
+def _signed(table: Any) -> Any:
+    """With signed codes for levels: polars writes unsigned ones, which pyarrow turns into pandas from 23 on only."""
+    import pyarrow as pa
+
+    for place, column in enumerate(table.schema):
+        kind = column.type
+        if pa.types.is_dictionary(kind) and pa.types.is_unsigned_integer(kind.index_type):
+            kind = pa.dictionary(pa.int64(), kind.value_type, kind.ordered)
+            table = table.set_column(place, column.with_type(kind), table.column(place).cast(kind))
+    return table
 
 
 @dataclass(frozen=True)
