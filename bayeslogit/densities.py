@@ -215,4 +215,6 @@ DENSITIES: dict[str, Density] = {
 
 
 def _number(value: Any) -> str:
+    if np.ndim(value):  # older releases of NumPy take an array of one number for that number
+        raise TypeError(f"{value} is no single number")
     return f"{float(value):.3g}"

@@ -464,7 +464,7 @@ def horseshoe():
 
 @pytest.mark.slow
 def test_the_horseshoe_agrees_with_a_long_run_of_pymc(horseshoe):
-    record = json.loads(GOLDEN.read_text())
+    record = json.loads(GOLDEN.read_text("utf-8"))
     reference = record["posterior"]
     assert record["divergences"] <= 4 and horseshoe.method == "nuts"
     mean = np.concatenate([reference["alpha"]["mean"], reference["beta"]["mean"]])

@@ -222,14 +222,18 @@ def test_healthy_chains_have_no_troubles():
     assert chains.troubles(("a", "b"), chains.ess()) == ([], [])
 
 
-def test_numbers_of_chains_have_honest_errors():
-    """Over 200 sets of autocorrelated chains the scatter of each number is what its error says."""
+@pytest.mark.parametrize("sticky", [0.5, -0.5])
+def test_numbers_of_chains_have_honest_errors(sticky):
+    """Over 200 sets of autocorrelated chains the scatter of each number is what its error says.
+
+    Draws that alternate, as those of NUTS do, have squares that do not.
+    """
     rng = np.random.default_rng(7)
     numbers, errors = [], []
     for _ in range(200):
         draws = rng.standard_normal((4, 250, 1))
         for t in range(1, 250):
-            draws[:, t] = 0.5 * draws[:, t - 1] + np.sqrt(0.75) * draws[:, t]
+            draws[:, t] = sticky * draws[:, t - 1] + np.sqrt(0.75) * draws[:, t]
         _, checks = checks_of(("a",), Chains(draws))
         squares = Chains(draws).expect(lambda b: b[:, 0] ** 2)
         numbers.append([*checks.value[:, 0], float(squares[0])])
