@@ -41,7 +41,9 @@ from bayeslogit.versions import package_version as package_version
 
 # Arguments of a report on a comparison that would mean nothing.
 _OF_ONE_FIT = ("draws", "loo", "sensitivity", "tipping_points", "focus")
-_RENDERERS = {".html": to_html, ".md": to_markdown, ".tex": to_latex, ".json": to_json}
+_RENDERERS = {".html": to_html, ".md": to_markdown, ".tex": to_latex, ".json": to_json, ".csv": to_csv}
+# Formats for programs: every row, and names as they are in the data.
+_WHOLE = (".json", ".csv")
 
 
 @guarded
@@ -72,9 +74,10 @@ def report(
     ----------
     fit : Fit or Comparison
     path : str or Path
-        The suffix chooses the format: ``.html``, ``.md``, ``.tex`` or ``.json``. Folders must exist. Of tables with
-        more than 80 rows pages hold the 60 largest effects (20 where columns and priors are described), and the whole
-        tables stand beside them as ``name.table.csv``; JSON holds everything.
+        The suffix chooses the format: ``.html``, ``.md``, ``.tex``, ``.json``, or ``.csv`` (one value a line: section,
+        table, row, column, value). Folders must exist. Of tables with more than 80 rows pages hold the 60 largest
+        effects (20 where columns and priors are described), and the whole tables stand beside them as
+        ``name.table.csv``; JSON and CSV hold everything.
     draws : Draws, optional
         The fit's posterior: estimates are then its medians, with its sds and quantiles. Without it they are the mode
         and the Gaussian approximation there, beside which a posterior is sampled for the checks; where a prior with
@@ -89,7 +92,7 @@ def report(
         Further tables and charts for the results.
     labels : mapping of str to str, optional
         What variables (or columns of the design) are called in words, before those of a Stata, SPSS or SAS file. In
-        JSON names stay, and the labels stand beside them.
+        JSON and CSV names stay; in JSON the labels stand beside them.
     loo, sensitivity, tipping_points : optional
         What was worked out already, of this fit.
     effort : {"auto", "quick", "full"}
@@ -155,8 +158,8 @@ def _written(
     made: Document, names: Names, order: Sequence[str], target: Path, template: str | None
 ) -> tuple[Path, ...]:
     suffix = target.suffix.lower()
-    if suffix == ".json":
-        return (write_text(target, to_json(replace(made, labels=names.used))),)
+    if suffix in _WHOLE:
+        return (write_text(target, _RENDERERS[suffix](replace(made, labels=names.used))),)
     page = shortened(made, order, target.stem, pictures=suffix == ".html")
     beside = tuple(write_text(target.with_name(name), to_csv(table)) for name, table in page.aside)
     readable = relabelled(page.document, names)

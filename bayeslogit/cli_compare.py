@@ -125,7 +125,7 @@ def compare_command(
     dry_run: DryRun = False,
     as_json: AsJson = False,
     out: Annotated[
-        Path | None, typer.Option(help="Also write a report: .html, .md, .tex or .json.", show_default=False)
+        Path | None, typer.Option(help="Also write a report: .html, .md, .tex, .json or .csv.", show_default=False)
     ] = None,
     config: Config = None,
 ) -> int:
@@ -141,11 +141,11 @@ def compare_command(
             Question.of({**context.params, "prior": texts}), as_json, {text: text for text in texts}, intercept
         )
     compared = Compared.of(context.params)
-    _show(compared.found, as_json, seed)
-    if out is not None:
-        say(f"Report: {report(compared.found, path=out, title=title, command=command_line())}")
+    if out is not None:  # before anything is printed: who reads stdout may stop reading
+        written = report(compared.found, path=out, title=title, command=command_line())
         inputs = (compared.question.input(out.parent),)
-        leave(out, "compare", compared.config, inputs, compared.numbers, seed)
+        leave(out, "compare", compared.config, inputs, compared.numbers, seed, said=f"Report: {written}")
+    _show(compared.found, as_json, seed)
     return _code(compared.found, strict)
 
 

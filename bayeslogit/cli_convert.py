@@ -132,14 +132,14 @@ def convert_command(
     converted = Converted.of(context.params)
     found = converted.found
     text = json_text(_document(found, formula, converted.question.design))
+    if out is not None:
+        write_text(out, text + "\n")
+        inputs = (converted.question.input(out.parent),)
+        leave(out, "convert", converted.config, inputs, converted.numbers, said=f"Saved the conversion to {out}.")
     if as_json:
         print(text)
     else:
         print_table(found.table())
-    if out is not None:
-        write_text(out, text + "\n")
-        say(f"Saved the conversion to {out}.")
-        leave(out, "convert", converted.config, (converted.question.input(out.parent),), converted.numbers)
     if strict and not found.proof.certified:
         say(f"bayeslogit: {found.proof}")
         return NOT_CERTIFIED

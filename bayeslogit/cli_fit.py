@@ -85,10 +85,12 @@ class Fitted:
     def numbers(self) -> Numbers:
         return fit_numbers(self.fit, self.draws)
 
-    def leave(self, output: Path, command: str, beside: Sequence[Path] = (), **settings: Any) -> None:
+    def leave(
+        self, output: Path, command: str, beside: Sequence[Path] = (), *, said: str = "", **settings: Any
+    ) -> None:
         """Write the manifest beside an output."""
         inputs = (self.question.input(output.parent),)
-        leave(output, command, {**self.config, **settings}, inputs, self.numbers, self.seed, beside)
+        leave(output, command, {**self.config, **settings}, inputs, self.numbers, self.seed, beside, said=said)
 
 
 def fit_command(
@@ -122,11 +124,10 @@ def fit_command(
     if dry_run:
         return show_plan(Question.of(context.params), as_json)
     found = Fitted.of(context.params)
-    _show(found, prob, as_json)
     if out is not None:
         found.fit.to_json(out)
-        say(f"Saved the fit to {out}.")
-        found.leave(out, "fit")
+        found.leave(out, "fit", said=f"Saved the fit to {out}.")
+    _show(found, prob, as_json)
     if strict and found.draws is not None and found.draws.verdict.level == "failed":
         return NOT_CERTIFIED
     return code_of(found.fit)

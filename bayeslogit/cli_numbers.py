@@ -105,8 +105,13 @@ def leave(
     numbers: Numbers,
     seed: int | None = None,
     beside: Sequence[Path] = (),
+    *,
+    said: str = "",
 ) -> Path:
-    """Write the manifest of an output beside it, and say so; ``beside`` are further files of the same folder."""
+    """Write the manifest of an output beside it, and say so, after ``said``; ``beside`` are further files beside it.
+
+    Nothing is said before all is written, because who reads stderr may stop reading.
+    """
     written = write_manifest(
         Manifest(
             command=command,
@@ -121,5 +126,5 @@ def leave(
         ),
         output,
     )
-    say(f"Manifest: {written}")
+    say(f"{said}\nManifest: {written}" if said else f"Manifest: {written}")
     return written

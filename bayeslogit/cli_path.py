@@ -118,16 +118,16 @@ def path_command(
         return show_plan(Question.of(context.params), as_json)
     pathed = Pathed.of(context.params)
     result = pathed.found
+    if out is not None:
+        write_text(out, _written(result, out.suffix.lower()))
+        inputs = (pathed.question.input(out.parent),)
+        leave(out, "path", pathed.config, inputs, pathed.numbers, said=f"Wrote the path to {out}.")
     if as_json:
         print(_json(result))
     else:
         print_table(result.summary())
         print()
         print_table(result.base_table())
-    if out is not None:
-        write_text(out, _written(result, out.suffix.lower()))
-        say(f"Wrote the path to {out}.")
-        leave(out, "path", pathed.config, (pathed.question.input(out.parent),), pathed.numbers)
     if not result.converged:
         say(result.notes[0])
         return NOT_CONVERGED

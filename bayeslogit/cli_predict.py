@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bayeslogit._fit import load
 from bayeslogit.cli_numbers import Numbers, leave, spread_numbers
-from bayeslogit.cli_options import DONE, SCHEMA_VERSION, AsJson, Config, Prob, finite, say
+from bayeslogit.cli_options import DONE, SCHEMA_VERSION, AsJson, Config, Prob, finite
 from bayeslogit.cli_question import not_an_input
 from bayeslogit.data import read_frame, to_pandas
 from bayeslogit.errors import ArgumentError
@@ -141,10 +141,10 @@ def predict_command(
         print(found.json() if as_json else found.csv(), end="")
         return DONE
     write_text(out, found.json() if out.suffix.lower() == ".json" else found.csv())
+    said = f"Wrote {found.n:,} probabilities to {out}."
+    leave(out, "predict", settings, found.inputs(out.parent), found.numbers, said=said)
     if as_json:
         print(found.json(), end="")
-    say(f"Wrote {found.n:,} probabilities to {out}.")
-    leave(out, "predict", settings, found.inputs(out.parent), found.numbers)
     return DONE
 
 

@@ -87,7 +87,7 @@ def report_command(
     template: Template = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
-    out: Annotated[Path, typer.Option(help="Where to write: .html, .md, .tex or .json.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="Where to write: .html, .md, .tex, .json or .csv.")] = Path("report.html"),
     config: Config = None,
     check: Verified = None,
 ) -> int:

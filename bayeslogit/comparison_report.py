@@ -106,7 +106,7 @@ def _models(comparison: Comparison) -> Iterator[Block]:
     yield Facts((("Every fit", next(iter(formulas.values()))),) if alike else tuple(formulas.items()))
     yield Paragraph(
         f"Each observation is one Bernoulli trial, with log-odds of {_first(comparison).facts.event_in_words} = sum of "
-        f"coefficient x column. The rows and outcomes are the same in every fit; {_differ(comparison)}."
+        f"coefficient \u00d7 column. The rows and outcomes are the same in every fit; {_differ(comparison)}."
     )
 
 

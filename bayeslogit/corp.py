@@ -113,7 +113,7 @@ class CalibrationCurve:
             ),
             rows=rows,
             header=(
-                "Lower is better; score = miscalibration - discrimination + uncertainty.",
+                "Lower is better; score = miscalibration \u2212 discrimination + uncertainty.",
                 f"{100.0 * self.outside:.1f} % of the observations lie where {self._outside}.{tail}",
             ),
             notes=self.notes,

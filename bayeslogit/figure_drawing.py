@@ -11,8 +11,21 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from bayeslogit.lettering import beside, fit_lines, shortened, text_width
-from bayeslogit.marks import HUES, Axis, Band, Intervals, Layer, Line, Note, Plot, Points, Rule
+from bayeslogit.lettering import beside, cut_off, fit_lines, kept_apart, shortened, text_width
+from bayeslogit.marks import (
+    HUES,
+    Axis,
+    Band,
+    Intervals,
+    Layer,
+    Line,
+    Note,
+    Plot,
+    Points,
+    Rule,
+    name_place,
+    rows_to_a_name,
+)
 from bayeslogit.palette import Palette
 from bayeslogit.plaintext import printable
 from bayeslogit.table import with_minus
@@ -101,8 +114,10 @@ class Drawing[F: Figure]:
         title = _broken(plot.title, 82.0 * self.figure.get_figwidth())
         if plot.rows:
             upper.set_ylim(len(plot.rows) - 0.5, -0.5)
-            named = [(float(i), row.label) for i, row in enumerate(plot.rows) if row.label]
-            labels = [_broken(label, 210.0, most=2) for _, label in named]
+            size = rows_to_a_name(plot.rows)
+            named = [(name_place(i, size), row.label) for i, row in enumerate(plot.rows) if row.label]
+            parts = kept_apart([_plain(label) for _, label in named], lambda name: fit_lines(name, 210.0, most=2))
+            labels = ["\n".join(part) for part in parts]
             upper.set_yticks([i for i, _ in named], labels, **_LITERAL)
             upper.tick_params(axis="y", length=0)
             upper.spines["left"].set_visible(False)
@@ -154,10 +169,15 @@ class Drawing[F: Figure]:
 
     def _names_at_the_edge(self) -> None:
         ends = self.plot.ends
-        for y, end in zip(_apart([end.y for end in ends], self.plot.y), ends, strict=True):
+        names = kept_apart(
+            [_plain(end.text) for end in ends],
+            lambda name: [shortened(name, 170.0)],
+            lambda name: [cut_off(name, 170.0)],
+        )
+        for y, end, (name,) in zip(_apart([end.y for end in ends], self.plot.y), ends, names, strict=True):
             at = min(max(end.y, self.plot.y.lower), self.plot.y.upper)
             self.upper.annotate(
-                shortened(_plain(end.text), 170.0), (1.0, at), (1.025, y), xycoords=("axes fraction", "data"),
+                name, (1.0, at), (1.025, y), xycoords=("axes fraction", "data"),
                 textcoords=("axes fraction", "data"), fontsize=_SMALL, color=self.color(end.style), va="center",
                 arrowprops={"arrowstyle": "-", "color": self.color(end.style), "lw": 0.7, "shrinkA": 1, "shrinkB": 0},
                 annotation_clip=False, **_LITERAL,

@@ -176,3 +176,18 @@ def align_decimals(texts: Sequence[str]) -> tuple[str, ...]:
 def with_minus(number: str) -> str:
     """The text of a number with proper minus signs, for HTML and SVG."""
     return re.sub(r"-(?=[\d.\u221e])", MINUS, number)
+
+
+# A whole number of a sentence: not part of a name, a range, a date, a level in brackets, or an argument after "=".
+_NUMBER_IN_PROSE = re.compile(
+    r"(?<![\w.)\]\[=~-])(?<!~ )-?(?:(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?|\u221e)(?![\w]|[.,=-]\w)"
+)
+
+
+def prose_with_minus(text: str) -> str:
+    """Prose with proper minus signs in its numbers, for HTML and SVG.
+
+    Hyphens of names, ranges and dates stay, and all of a formula: whatever follows a tilde.
+    """
+    words, tilde, formula = text.partition("~")
+    return _NUMBER_IN_PROSE.sub(lambda number: number[0].replace("-", MINUS), words) + tilde + formula

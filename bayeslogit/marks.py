@@ -224,8 +224,20 @@ def _decades(leads: Sequence[float], lower: float, upper: float) -> tuple[tuple[
 
 def names_first(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """Rows in equal groups, one name to each: the name moved to the first row of its group."""
-    named = [row.label for row in rows if row.label]
-    size = len(rows) // max(len(named), 1)
-    if size < 2 or size * len(named) != len(rows):
+    named, size = [row.label for row in rows if row.label], rows_to_a_name(rows)
+    if size < 2:
         return rows
     return tuple(Row("" if i % size else named[i // size], row.value) for i, row in enumerate(rows))
+
+
+def rows_to_a_name(rows: tuple[Row, ...]) -> int:
+    """How many rows share each name, where they stand in groups of one size with a name each; else 1."""
+    named = [bool(row.label) for row in rows]
+    size = len(rows) // max(sum(named), 1)
+    groups = [named[i : i + size] for i in range(0, len(rows), size)] if size else []
+    return size if size and all(sum(group) == 1 for group in groups) else 1
+
+
+def name_place(row: int, size: int) -> float:
+    """Where the name of a row stands, counted in rows: in the middle of its group."""
+    return row // size * size + (size - 1) / 2

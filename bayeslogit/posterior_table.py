@@ -105,7 +105,7 @@ def beside_mode_table(
             Column("term", "term"),
             Column("mode", "mode", "number"),
             Column("mean", "posterior mean", "number"),
-            Column("shift", "mean - mode, in sd", "number"),
+            Column("shift", "mean \u2212 mode, in sd", "number"),
             Column("mcse", "Monte-Carlo error, in sd", "number"),
             Column("mode_sd", "sd at the mode", "number"),
             Column("sd", "posterior sd", "number"),

@@ -6,75 +6,38 @@ wrapped, then shortened with its full text in a <title>.
 
 from __future__ import annotations
 
-import html
 import math
 import re
 from collections.abc import Iterable
 from functools import cached_property
 
-from bayeslogit.lettering import beside, shortened
+from bayeslogit.canvas import Canvas, escaped, escaped_prose, px
+from bayeslogit.lettering import beside, cut_off, kept_apart, shortened
 from bayeslogit.lettering import fit_lines as fit_lines
 from bayeslogit.lettering import text_width as text_width
-from bayeslogit.marks import HUES, Axis, Band, End, Intervals, Layer, Line, Note, Plot, Points, Rule, Strip, names_first
+from bayeslogit.marks import (
+    HUES,
+    Axis,
+    Band,
+    End,
+    Intervals,
+    Layer,
+    Line,
+    Note,
+    Plot,
+    Points,
+    Rule,
+    Strip,
+    name_place,
+    names_first,
+    rows_to_a_name,
+)
 from bayeslogit.palette import CSS
 from bayeslogit.plaintext import printable
 from bayeslogit.table import with_minus
 
 _LINE = 15.0  # from one line of text to the next
-# Corners of the points of each hue, in radii: circle, diamond, square, triangle.
-_SHAPES: tuple[tuple[tuple[float, float], ...], ...] = (
-    (),
-    ((0, -1.25), (1.25, 0), (0, 1.25), (-1.25, 0)),
-    ((-0.95, -0.95), (0.95, -0.95), (0.95, 0.95), (-0.95, 0.95)),
-    ((0, -1.25), (1.15, 0.85), (-1.15, 0.85)),
-)
 _NARROW = 560.0  # below this width labels stand above their intervals and the legend below the chart
-
-
-def _n(value: float) -> str:
-    return (
-        f"{value:.1f}".removesuffix(".0").replace("-0", "0") if abs(value) < 0.05 else f"{value:.1f}".removesuffix(".0")
-    )
-
-
-class _Canvas:
-    """Elements in drawing order; every text that enters is escaped here."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-
-    def text(self, x: float, y: float, text: str, classes: str = "", full: str = "", turn: bool = False) -> None:
-        inner = (f"<title>{_escaped(full)}</title>" if full and full != text else "") + _escaped(text)
-        rotate = f' transform="rotate(-90 {_n(x)} {_n(y)})"' if turn else ""
-        name = f' class="{classes}"' if classes else ""
-        self.parts.append(f'<text x="{_n(x)}" y="{_n(y)}"{name}{rotate}>{inner}</text>')
-
-    def line(self, x1: float, y1: float, x2: float, y2: float, classes: str) -> None:
-        self.parts.append(f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}" class="{classes}"/>')
-
-    def path(self, points: Iterable[tuple[float, float]], classes: str, closed: bool = False) -> None:
-        steps = " L".join(f"{_n(x)} {_n(y)}" for x, y in points)
-        self.parts.append(f'<path d="M{steps}{"Z" if closed else ""}" class="{classes}"/>')
-
-    def circle(self, x: float, y: float, radius: float, classes: str) -> None:
-        self.parts.append(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(radius)}" class="{classes}"/>')
-
-    def spot(self, x: float, y: float, radius: float, classes: str) -> None:
-        """A point: each hue has a shape of its own."""
-        corners = _SHAPES[int(classes[-1]) % 4] if classes.startswith("spot") else ()
-        if corners:
-            self.path([(x + radius * a, y + radius * b) for a, b in corners], classes, closed=True)
-        else:
-            self.circle(x, y, radius, classes)
-
-    def box(self, x: float, y: float, width: float, height: float, classes: str) -> None:
-        self.parts.append(
-            f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" class="{classes}"/>'
-        )
-
-
-def _escaped(text: str) -> str:
-    return html.escape(printable(text))
 
 
 class _Frame:
@@ -112,7 +75,7 @@ class _Frame:
 
 def draw(plot: Plot, width: float = 720.0) -> str:
     """Draw a plot as one <svg> element, `width` pixels wide; the height follows from what is in it."""
-    canvas = _Canvas()
+    canvas = Canvas()
     height = _draw_list(canvas, plot, width) if plot.rows else _draw_square(canvas, plot, width)
     height += 5 if plot.notes else 0
     for note in plot.notes:
@@ -122,10 +85,10 @@ def draw(plot: Plot, width: float = 720.0) -> str:
     key = re.sub(r"[^A-Za-z0-9]+", "-", f"bl-{plot.name}-{width:.0f}")
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="bl-chart" viewBox="0 0 {_n(width)} {_n(height)}" '
-            f'width="{_n(width)}" height="{_n(height)}" role="img" aria-labelledby="{key}-title {key}-desc">',
-            f'<title id="{key}-title">{_escaped(plot.title)}</title>',
-            f'<desc id="{key}-desc">{_escaped(plot.description)}</desc>',
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="bl-chart" viewBox="0 0 {px(width)} {px(height)}" '
+            f'width="{px(width)}" height="{px(height)}" role="img" aria-labelledby="{key}-title {key}-desc">',
+            f'<title id="{key}-title">{escaped(plot.title)}</title>',
+            f'<desc id="{key}-desc">{escaped_prose(plot.description)}</desc>',
             f"<style>{CSS}</style>",
             *canvas.parts,
             "</svg>",
@@ -136,7 +99,7 @@ def draw(plot: Plot, width: float = 720.0) -> str:
 # --- the two layouts -------------------------------------------------------------------------------------------------
 
 
-def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
+def _draw_list(canvas: Canvas, plot: Plot, width: float) -> float:
     """Rows from top to bottom: a name, its marks, its numbers. Narrow: the name and the numbers above the marks."""
     narrow = width < _NARROW
     rows = names_first(plot.rows) if narrow else plot.rows
@@ -145,7 +108,7 @@ def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
     values = max(widest, *(text_width(line, 11.0) for line in heading)) + 8
     names = min(max(text_width(row.label) for row in rows) + 20, 0.32 * width)
     room = width - widest - 20 if narrow else names - 12  # narrow: the heading of the numbers stands above all rows
-    lines = [fit_lines(row.label, room, most=3 if narrow else 2) for row in rows]
+    lines = kept_apart([row.label for row in rows], lambda name: fit_lines(name, room, most=3 if narrow else 2))
     steps = [
         33.0 + _LINE * len(part) if narrow else 16.0 + _LINE * max(len(part), 1) - (len(part) > 1) * 6 for part in lines
     ]
@@ -169,9 +132,11 @@ def _draw_list(canvas: _Canvas, plot: Plot, width: float) -> float:
     _x_grid(canvas, frame)
     for layer in plot.layers:
         _draw_layer(canvas, frame, layer)
-    for row, label, y in zip(rows, lines, centre, strict=True):
+    size = 1 if narrow else rows_to_a_name(rows)
+    for i, (row, label, y) in enumerate(zip(rows, lines, centre, strict=True)):
         more = _LINE * (len(label) - 1)
-        base = y - 14 - 15 * (plot.row_height - 1.0) - more if narrow else y + 4 - more / 2
+        middle = _between(centre, name_place(i, size), steps[0])
+        base = y - 14 - 15 * (plot.row_height - 1.0) - more if narrow else middle + 4 - more / 2
         for k, part in enumerate(label):
             canvas.text(4, base + _LINE * k, part, "", row.label)
         canvas.text(width - 4, base if narrow else y + 4, with_minus(row.value), "end")
@@ -188,12 +153,18 @@ def _between(centres: list[float], value: float, alone: float) -> float:
     return centres[low] + (value - low) * step
 
 
-def _draw_square(canvas: _Canvas, plot: Plot, width: float) -> float:
+def _draw_square(canvas: Canvas, plot: Plot, width: float) -> float:
     """An ordinary chart with two scales; wide: the legend stands beside it, narrow: below."""
     narrow = width < _NARROW
     left = 26.0 + max(text_width(with_minus(text)) for _, text in plot.y.ticks or ((0.0, "0"),))
     right = width - 14.0 if narrow else min(left + 0.58 * width, width - 200.0)
-    names = [shortened(printable(end.text), 0.26 * width, 11.0) for end in plot.ends]
+    room = 0.26 * width
+    ends = kept_apart(
+        [printable(end.text) for end in plot.ends],
+        lambda name: [shortened(name, room, 11.0)],
+        lambda name: [cut_off(name, room, 11.0)],
+    )
+    names = [line for (line,) in ends]
     if names:
         right = width - 22.0 - max(text_width(name, 11.0) for name in names)
     top = 12.0
@@ -216,7 +187,7 @@ def _draw_square(canvas: _Canvas, plot: Plot, width: float) -> float:
     return max(bottom, _legend(canvas, plot.layers, right + 28, top + 4, width - 4, False))
 
 
-def _name_ends(canvas: _Canvas, frame: _Frame, ends: tuple[End, ...], names: list[str]) -> None:
+def _name_ends(canvas: Canvas, frame: _Frame, ends: tuple[End, ...], names: list[str]) -> None:
     """Names at the right edge, pushed apart as far as they need, each with a stroke to the end of its line."""
     order = sorted(range(len(ends)), key=lambda k: frame.y(ends[k].y))
     heights = [min(max(frame.y(ends[k].y), frame.top), frame.bottom) for k in order]
@@ -241,7 +212,7 @@ def _classes(style: str, *, area: bool = False) -> str:
     return "area" if area else style
 
 
-def _draw_strip(canvas: _Canvas, frame: _Frame, strip: Strip) -> float:
+def _draw_strip(canvas: Canvas, frame: _Frame, strip: Strip) -> float:
     """The histogram under the chart; returns its lower edge."""
     words = fit_lines(strip.label, frame.right - frame.left, size=11.0)
     for k, line in enumerate(words):
@@ -259,7 +230,7 @@ def _draw_strip(canvas: _Canvas, frame: _Frame, strip: Strip) -> float:
 # --- axes, layers, legend --------------------------------------------------------------------------------------------
 
 
-def _x_grid(canvas: _Canvas, frame: _Frame) -> None:
+def _x_grid(canvas: Canvas, frame: _Frame) -> None:
     for position, _ in frame.x_axis.ticks:
         for start, stop in frame.spans:
             canvas.line(frame.x(position), start, frame.x(position), stop, "grid")
@@ -275,7 +246,7 @@ def _spaced(frame: _Frame, axis: Axis, gap: float = 10.0) -> list[tuple[float, s
     return kept
 
 
-def _bottom_axis(canvas: _Canvas, frame: _Frame, axis: Axis) -> float:
+def _bottom_axis(canvas: Canvas, frame: _Frame, axis: Axis) -> float:
     canvas.line(frame.left, frame.bottom, frame.right, frame.bottom, "frame")
     for position, text in _spaced(frame, axis):
         canvas.line(frame.x(position), frame.bottom, frame.x(position), frame.bottom + 4, "frame")
@@ -287,7 +258,7 @@ def _bottom_axis(canvas: _Canvas, frame: _Frame, axis: Axis) -> float:
     return y + 6
 
 
-def _top_axis(canvas: _Canvas, frame: _Frame, axis: Axis) -> None:
+def _top_axis(canvas: Canvas, frame: _Frame, axis: Axis) -> None:
     canvas.line(frame.left, frame.top, frame.right, frame.top, "frame")
     for position, text in _spaced(frame, axis):
         canvas.line(frame.x(position), frame.top, frame.x(position), frame.top - 4, "frame")
@@ -295,7 +266,7 @@ def _top_axis(canvas: _Canvas, frame: _Frame, axis: Axis) -> None:
     canvas.text((frame.left + frame.right) / 2, frame.top - 8 - _LINE - 3, axis.label, "mid")
 
 
-def _draw_layer(canvas: _Canvas, frame: _Frame, layer: Layer) -> None:
+def _draw_layer(canvas: Canvas, frame: _Frame, layer: Layer) -> None:
     style = layer.style
     if isinstance(layer, Points):
         _draw_points(canvas, frame, layer)
@@ -320,7 +291,7 @@ def _draw_layer(canvas: _Canvas, frame: _Frame, layer: Layer) -> None:
         canvas.text(x, y + 4, layer.text, f"small soft{' end' if side == 'left' else ''}")
 
 
-def _draw_line(canvas: _Canvas, frame: _Frame, layer: Line) -> None:
+def _draw_line(canvas: Canvas, frame: _Frame, layer: Line) -> None:
     """A line, broken where a value is missing."""
     there = [math.isfinite(x) and math.isfinite(y) for x, y in zip(layer.x, layer.y, strict=True)]
     start = 0
@@ -337,7 +308,7 @@ def _line_class(layer: Line) -> str:
     return _classes(layer.style) + dashes
 
 
-def _draw_points(canvas: _Canvas, frame: _Frame, layer: Points) -> None:
+def _draw_points(canvas: Canvas, frame: _Frame, layer: Points) -> None:
     sizes = layer.size or (None,) * len(layer.x)
     kind, small = _point_class(layer), 2.2 if len(layer.x) > 60 else 3.6 if layer.style in HUES else 4.5
     for x, y, size in zip(layer.x, layer.y, sizes, strict=True):
@@ -351,7 +322,7 @@ def _point_class(layer: Points) -> str:
     return f"spot {layer.style}" if layer.style in HUES else "dot" if layer.size is None else "disc"
 
 
-def _draw_interval(canvas: _Canvas, frame: _Frame, layer: Intervals, at: float, low: float, high: float) -> None:
+def _draw_interval(canvas: Canvas, frame: _Frame, layer: Intervals, at: float, low: float, high: float) -> None:
     axis = frame.y_axis if layer.vertical else frame.x_axis
     start, stop = (min(max(end, axis.lower), axis.upper) for end in (low, high))
     if layer.vertical:
@@ -365,7 +336,7 @@ def _draw_interval(canvas: _Canvas, frame: _Frame, layer: Intervals, at: float, 
         canvas.path([(frame.right - 5, y - 4), (frame.right, y), (frame.right - 5, y + 4)], tip)
 
 
-def _legend(canvas: _Canvas, layers: Iterable[Layer], x: float, y: float, right: float, flow: bool) -> float:
+def _legend(canvas: Canvas, layers: Iterable[Layer], x: float, y: float, right: float, flow: bool) -> float:
     """Keys and words, one after another (`flow`) or one below another; returns the lower edge."""
     at, base = x, y + 10
     for layer in layers:
@@ -385,7 +356,7 @@ def _legend(canvas: _Canvas, layers: Iterable[Layer], x: float, y: float, right:
     return base + 12 if at > x else base
 
 
-def _key(canvas: _Canvas, layer: Layer, x: float, y: float) -> None:
+def _key(canvas: Canvas, layer: Layer, x: float, y: float) -> None:
     if isinstance(layer, Points):
         canvas.spot(x + 13, y, 6 if layer.size else 4.5, _point_class(layer))
     elif isinstance(layer, Band):

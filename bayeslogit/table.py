@@ -17,12 +17,13 @@ from bayeslogit.formats import Cell as Cell
 from bayeslogit.formats import align_decimals as align_decimals
 from bayeslogit.formats import format_cell as format_cell
 from bayeslogit.formats import format_column as format_column
+from bayeslogit.formats import prose_with_minus as prose_with_minus
 from bayeslogit.formats import with_minus as with_minus
 from bayeslogit.plaintext import grid_lines, printable, wrap
 
 _SIDE = {"text": "left", "text long": "left", "num": "right"}
 _SPACES = str.maketrans({FIGURE_SPACE: " ", POINT_SPACE: " "})
-_RULED_BY_SD = ("estimate", "mode", "mean", "median", "lower", "upper")
+_RULED_BY_SD = ("estimate", "effect", "mode", "mean", "median", "lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -188,8 +189,15 @@ def _aligned(table: Table) -> list[tuple[str, ...]]:
     return [c if column.kind == "text" else align_decimals(c) for c, column in zip(columns, table.columns, strict=True)]
 
 
-# What a style sheet may do to a table with so many columns: fold its rows on a phone, set it tighter on a tablet.
-_FOLDS = {4: " bl-fold", 5: " bl-fold bl-wide", 10: " bl-fold bl-wide bl-dense", **dict.fromkeys(range(4), "")}
+# What a style sheet may do to a table with so many columns: fold its rows on a phone, set it tighter on a tablet, fold
+# them there too.
+_FOLDS = {
+    **dict.fromkeys(range(4), ""),
+    4: " bl-fold",
+    5: " bl-fold bl-wide",
+    10: " bl-fold bl-wide bl-dense",
+    12: " bl-fold bl-wide bl-dense bl-crowded",
+}
 _ONE_PAGE = 15  # rows that are kept together in print
 _PADDING = "\u2007\u2008"  # with which numbers are aligned
 
@@ -206,8 +214,8 @@ def html_fragment(table: Table) -> str:
     by_column = _aligned(table)
     kinds = [_html_class(c.kind, cells) for c, cells in zip(table.columns, by_column, strict=True)]
     labels = [_escaped(c.label) for c in table.columns]
-    lines = [("bl-title", table.title), *(("bl-header", line) for line in table.header)]
-    caption = "".join(f'<span class="{role}" style="display:block">{_escaped(line)}</span>' for role, line in lines)
+    lines = [("bl-title", _escaped(table.title)), *(("bl-header", _prose(line)) for line in table.header)]
+    caption = "".join(f'<span class="{role}" style="display:block">{line}</span>' for role, line in lines)
     head = "".join(
         f'<th scope="col" role="columnheader" class="{kind}" style="text-align:{_SIDE[kind]}">{label}</th>'
         for kind, label in zip(kinds, labels, strict=True)
@@ -217,7 +225,7 @@ def html_fragment(table: Table) -> str:
         for i in range(len(table.rows))
     ]
     long = " bl-long" if len(table.rows) > _ONE_PAGE else ""
-    notes = "".join(f"<li>{_escaped(note)}</li>" for note in table.notes)
+    notes = "".join(f"<li>{_prose(note)}</li>" for note in table.notes)
     return "\n".join(
         [
             f'<div class="bl-table{_FOLDS[max(n for n in _FOLDS if n <= len(kinds))]}{long}" tabindex="0" role="group" '
@@ -251,6 +259,10 @@ def _html_class(kind: str, cells: Sequence[str]) -> str:
     if kind != "text":
         return "num"
     return "text long" if max(map(len, cells), default=0) > 16 else "text"
+
+
+def _prose(text: str) -> str:
+    return _escaped(prose_with_minus(text))
 
 
 def _escaped(text: str) -> str:

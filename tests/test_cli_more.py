@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import doctest
 import importlib
 import json
@@ -367,21 +368,14 @@ def test_docstring_examples_hold(name):
 # --- interrupts and pipes ----------------------------------------------------------------------------------------
 
 
-def start(*arguments, **options):
-    command = [sys.executable, "-m", "bayeslogit", *arguments]
-    # Ctrl-C is heeded even where the tests run in the background of a shell and do not heed it.
-    options["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-
-
-def test_control_c_ends_with_130_and_leaves_nothing_half_written(here):
+def test_control_c_ends_with_130_and_leaves_nothing_half_written(here, at_work):
     body = "\n".join(f"{k % 2},{(7 * k) % 11},{(5 * k) % 13}" for k in range(400))
     (here / "d.csv").write_text("y,a,b\n" + body + "\n")
     asked = ["fit", "d.csv", "--formula", "y ~ a * b", "--posterior", "nuts", "--draws", "400000", "--out", "m.json"]
-    with start(*asked) as process:
-        time.sleep(3.0)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+    process = at_work(*asked, cwd=here)
+    time.sleep(2.0)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert err.strip().splitlines()[-1] == "bayeslogit: interrupted" and "Traceback" not in err
     assert sorted(path.name for path in here.iterdir()) == ["d.csv", "lbw.csv"]
@@ -408,3 +402,41 @@ def test_a_reader_that_has_seen_enough_is_no_error(here):
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write)
     assert done.returncode == 0 and done.stderr == ""
+
+
+@contextlib.contextmanager
+def seen_enough(monkeypatch, stream):
+    """As when `head` has read its lines of what goes to this stream, and has left."""
+    read, write = os.pipe()
+    os.close(read)
+    pipe = open(write, "w", buffering=1, encoding="utf-8")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, stream, pipe)
+        yield
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize(
+    ("command", "out"),
+    [
+        (["fit", "lbw.csv", "--formula", FORMULA], "m.json"),
+        (["path", "lbw.csv", "--formula", FORMULA, "--scales", "3"], "p.csv"),
+        (["predict", "saved.json", "lbw.csv", "--json"], "q.csv"),
+        (["convert", "lbw.csv", "--formula", FORMULA, "--from", "sklearn", "--set", "C=1", "--to", "glmnet"], "c.json"),
+        (["compare", "lbw.csv", "--formula", FORMULA, "--prior", "normal:1", "--prior", "normal:2"], "b.md"),
+        (["report", "lbw.csv", "--formula", FORMULA, "--effort", "quick"], "r.md"),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_files_are_whole_when_the_reader_has_seen_enough(here, monkeypatch, stream, command, out):
+    if command[0] == "predict":
+        assert run(["fit", "lbw.csv", "--formula", FORMULA, "--out", "saved.json"]) == 0
+    assert run([*command, "--out", out]) == 0  # loads and compiles, and says what the files should hold
+    told = (here / out).read_bytes(), json.loads((here / f"{out}.manifest.json").read_text())["numbers"]
+    for name in (out, f"{out}.manifest.json"):
+        (here / name).unlink()
+    with seen_enough(monkeypatch, stream):
+        assert run([*command, "--out", out]) == 0
+    assert ((here / out).read_bytes(), json.loads((here / f"{out}.manifest.json").read_text())["numbers"]) == told

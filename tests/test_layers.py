@@ -33,6 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "marks",
         "lettering",
         "palette",
+        "canvas",
         "svg",
         "figure_drawing",
         "figures",

@@ -157,6 +157,22 @@ def test_html_serves_phone_print_light_and_dark():
         assert needed in text
 
 
+def test_html_sets_minus_signs_in_prose_and_leaves_titles_names_and_code():
+    body = (
+        Paragraph("The log evidence is -12.5 nats."),
+        Code("fit -13", label="Command -14"),
+        Facts((("Fit -15", "Log posterior -16.5"),), title="Facts -17"),
+        Verdict("care", "Off by -18.5 sd.", ("At most 1.5e-19.",)),
+    )
+    made = Document("Trial -10", "Compared at -11.5 degrees", (Section("s", "Section -9", body),))
+    text = to_html(made)
+    for kept in ("Trial -10<", "Section -9<", "fit -13<", "Command -14<", "Fit -15<", "Facts -17<"):
+        assert kept in text
+    for changed in ("\u221211.5", "\u221212.5", "\u221216.5", "\u221218.5", "1.5e\u221219"):
+        assert changed in text
+    assert "\u2212" not in to_markdown(made)
+
+
 def test_html_is_deterministic():
     assert to_html(document()) == to_html(document())
 

@@ -62,7 +62,7 @@ def files(fit, tmp_path_factory):
         suffix: bl.report(
             fit, folder / f"r{suffix}", labels=labels, command="bayeslogit fit", question="Who switches?"
         ).read_text(encoding="utf-8")
-        for suffix in (".html", ".md", ".tex", ".json")
+        for suffix in (".html", ".md", ".tex", ".json", ".csv")
     }
 
 
@@ -94,6 +94,23 @@ def test_every_section_stands_in_its_order_with_its_number_in_every_format(whole
     assert [int(n) for n in re.findall(r'<span class="number">(\d+)</span>', files[".html"])] == list(range(1, 13))
     assert re.findall(r'<a id="([a-z]+)"></a>\n\n## (\d+)\.', files[".md"]) == [(i, str(n)) for n, i in numbered]
     assert re.findall(r"\\section\{.*?\}\\label\{([a-z]+)\}", files[".tex"]) == IDS  # LaTeX counts them itself
+
+
+def test_the_csv_has_every_value_of_every_table_with_its_section_and_row(whole, files):
+    lines = list(csv.DictReader(io.StringIO(files[".csv"])))
+    assert list(lines[0]) == ["section", "table", "row", "column", "value"]
+    found = {(line["section"], line["table"], int(line["row"]), line["column"]): line["value"] for line in lines}
+    for each in json.loads(files[".json"])["sections"]:
+        for block in each["body"]:
+            block = block.get("data", block)
+            for number, record in enumerate(block["rows"] if block["kind"] == "table" else (), 1):
+                for key, value in record.items():
+                    text = found.pop((each["id"], block["name"], number, key))
+                    assert float(text) == value if isinstance(value, int | float) else text.lstrip("'") == (value or "")
+    assert {key[1] for key in found} - {"verdict", "facts"} <= {
+        block.title for each in whole.sections for block in each.body if isinstance(block, Facts)
+    }
+    assert found["headline", "verdict", 1, "level"] == verdict(whole).level
 
 
 def test_the_page_calls_nobody_and_says_what_it_is_of(fit, files):
@@ -352,7 +369,7 @@ def hostile():
 def test_hostile_names_stay_text_in_every_format(hostile, tmp_path):
     options = {"title": HOSTILE[0], "question": HOSTILE[1], "labels": {HOSTILE[4]: HOSTILE[3]}}
     text = {}
-    for suffix in (".html", ".md", ".tex", ".json"):
+    for suffix in (".html", ".md", ".tex", ".json", ".csv"):
         path = bl.report(hostile, tmp_path / f"r{suffix}", command="echo ]]> </code>" + HOSTILE[0], **options)
         text[suffix] = path.read_text(encoding="utf-8")
     page = text[".html"]
@@ -364,6 +381,8 @@ def test_hostile_names_stay_text_in_every_format(hostile, tmp_path):
     left = text[".tex"].replace(r"\textbackslash{}", "")
     assert r"\input" not in left and r"\textbackslash{}input\{/etc/passwd\}" in text[".tex"]
     assert HOSTILE[0] in {row["term"] for row in rows_of(json.loads(text[".json"]), "coefficients")}
+    cells = [cell for line in csv.reader(io.StringIO(text[".csv"])) for cell in line]
+    assert HOSTILE[0] in cells and not [cell for cell in cells if re.match(r"\s*[=+@]|\s*-(?!\d)", cell)]
 
 
 def markdown_as_html(text: str) -> str:
@@ -449,7 +468,9 @@ def test_separation_and_an_improper_posterior_stand_in_the_headline():
     x = np.arange(6.0)[:, None]
     y = np.repeat([0.0, 1.0], 3)
     held = document(bl.fit(bl.Design.from_arrays(x, y, names=["x"]), prior=bl.Normal(2.5)), effort="quick")
-    assert "the prior, not by the data" in words(held, "headline") and "goes with" not in words(held, "headline")
+    headline = words(held, "headline")
+    assert headline.startswith("The outcome is separated: every estimate is finite only because of the prior")
+    assert "goes with" not in headline
     assert verdict(held).level == "care" and "only because of the prior" in verdict(held).reasons[0]
     assert "Separation" in dict(section(held, "glossary").body[0].items)
     heavy = document(bl.fit(bl.Design.from_arrays(x, y, names=["x"]), prior=bl.Cauchy(2.5)), effort="quick")
@@ -644,6 +665,8 @@ def test_templates_that_are_not_there_or_for_json_are_refused_before_anything_is
         bl.report(fit, tmp_path / "r.html", template=tmp_path / "none.html")
     with pytest.raises(bl.ArgumentError, match="JSON has no template"):
         bl.report(fit, tmp_path / "r.json", template="{{ 1 }}")
+    with pytest.raises(bl.ArgumentError, match="CSV has no template"):
+        bl.report(fit, tmp_path / "r.csv", template="{{ 1 }}")
 
 
 # --- comparisons -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from bayeslogit.errors import ArgumentError
 from bayeslogit.plaintext import display_width, grid_lines, printable, wrap
-from bayeslogit.table import KINDS, Column, Table, align_decimals, format_cell, format_column, html_fragment, with_minus
+from bayeslogit.table import (
+    KINDS,
+    Column,
+    Table,
+    align_decimals,
+    format_cell,
+    format_column,
+    html_fragment,
+    prose_with_minus,
+    with_minus,
+)
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -111,6 +121,45 @@ def test_minus_signs_are_set_in_html_and_exponents():
     assert with_minus("-0.5") == "\u22120.5"
     assert with_minus("1.2e-07") == "1.2e\u221207"
     assert with_minus("data-led") == "data-led"
+
+
+@pytest.mark.parametrize(
+    ("text", "signs"),
+    [
+        ("Log likelihood -233.54; effective parameters 5.98", 1),
+        ("-0.489 promised, -0.438 \u00b1 0.030, -1,234.5 and -.5", 4),
+        ("from -0.5 to -0.3 (-\u221e\u2013-1), about -3.", 5),
+        ("6.1e-13 posterior sd; -2.5e-07", 3),
+        ("changes by -5% or -5 %", 2),
+        ("pages 1282-1291, doi 10.1038/s41562-021-01177-7, on 2026-11-21", 0),
+        ("SHA-256, k-hat, data-led, --posterior, file -2.csv, 3e-07ab", 0),
+        ("C(x)[-1], C(x)[T.-1], x_-1, mean=-0.5, 1/-2", 1),
+        ("y ~ -1 + x and type ~ a -1", 0),
+    ],
+)
+def test_minus_signs_in_prose_are_those_of_numbers(text, signs):
+    found = prose_with_minus(text)
+    assert found.count("\u2212") == signs
+    assert found.replace("\u2212", "-") == text
+
+
+def test_an_effect_has_the_decimals_of_its_interval():
+    keys = ("effect", "sd", "lower", "upper")
+    rows = (("glu", 0.0049, 0.00044, 0.00402, 0.00575), ("age", 0.0034, 0.00186, -0.00028, 0.00696))
+    table = Table("t", "T", (Column("term", "term"), *(Column(key, key, "number") for key in keys)), rows)
+    assert {len(text.partition(".")[2]) for row in table.texts() for text in row[1:]} == {5}
+
+
+def test_captions_have_minus_signs_and_names_keep_their_hyphens():
+    columns = (Column("term", "x -1"), Column("value", "value -2", "number"))
+    table = Table("t", "Trial -3", columns, (("level -4", -5.0),), ("Log likelihood -6.5",), ("At most -7.5",))
+    text = table.to_html()
+    for kept in ("x -1<", "value -2<", "Trial -3<", "level -4<"):
+        assert kept in text
+    for changed in ("\u22125", "likelihood \u22126.5", "most \u22127.5"):
+        assert changed in text
+    for other in (str(table), table.to_markdown(), table.to_json(), table.to_csv()):
+        assert "\u2212" not in other
 
 
 def test_access_by_key():

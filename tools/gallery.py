@@ -24,6 +24,7 @@ from typing import Any
 
 import bayeslogit as bl
 from bayeslogit.render.html import style_sheet
+from bayeslogit.table import prose_with_minus
 
 ROOT = Path(__file__).parent.parent
 # In the order of the index: from a first fit to what goes wrong, then what a penalty is.
@@ -176,13 +177,13 @@ def _index(entries: list[dict[str, Any]]) -> str:
 
 
 def _card(entry: dict[str, Any]) -> str:
-    name, question = entry["name"], escape(entry["question"])
+    name, question = entry["name"], escape(prose_with_minus(entry["question"]))
     script = f'<a href="../examples/{name}.py">the script</a>'
     if not entry["title"]:
         return _item(name, name.replace("_", " ").capitalize(), question, "", script, entry["printed"])
     verdict = entry["verdict"]
     links = f'<a href="{name}.html">the report</a>, {script}'
-    answer = escape(entry["answer"]) + (
+    answer = escape(prose_with_minus(entry["answer"])) + (
         f" <span>Verdict: {escape(verdict['words'].lower())}.</span>" if verdict else ""
     )
     title = f'<a href="{name}.html">{escape(entry["title"])}</a>'

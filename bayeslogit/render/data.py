@@ -1,4 +1,4 @@
-"""Tables and documents as JSON and tables as CSV: raw values, never rounded; ids and keys as in every other format."""
+"""Tables and documents as JSON and CSV: raw values, never rounded; ids and keys as in every other format."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -40,17 +41,43 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def to_csv(table: Table) -> str:
+def to_csv(document_or_table: Document | Table) -> str:
     """The raw values of a table, headed by the keys of its columns; what is missing or not finite is empty.
 
-    Texts that a spreadsheet would take for a formula get an apostrophe before them.
+    A document has one line for each value of its tables, charts, facts and verdicts: the id of the section, the name of
+    the table, the number of the row from 1, the key of the column, and the value. Texts that a spreadsheet would take
+    for a formula get an apostrophe before them.
     """
+    thing = document_or_table
+    if isinstance(thing, Document):
+        rows = [line for section in thing.sections for block in section.body for line in _values(section.id, block)]
+        return _sheet(("section", "table", "row", "column", "value"), rows)
+    return _sheet([column.key for column in thing.columns], thing.rows)
+
+
+def _sheet(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\n")
-    writer.writerow([column.key for column in table.columns])
-    for row in table.rows:
+    writer.writerow([_inert(key) for key in head])
+    for row in rows:
         writer.writerow(["" if value is None else _inert(value) for value in map(_plain, row)])
     return sheet.getvalue()
+
+
+def _values(section: str, block: Block) -> Iterator[tuple[Any, ...]]:
+    """The lines of a block: those of `to_csv` of a document."""
+    if isinstance(block, Chart):
+        block = block.data
+    if isinstance(block, Table):
+        for number, record in enumerate(block.records(), 1):
+            for key, value in record.items():
+                yield section, block.name, number, key, value
+    elif isinstance(block, Facts):
+        for name, fact in block.items:
+            yield section, block.title or "facts", 1, name, fact
+    elif isinstance(block, Verdict):
+        yield section, "verdict", 1, "level", block.level
+        yield section, "verdict", 1, "sentence", block.sentence
 
 
 def _inert(value: Cell) -> Cell:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bayeslogit.plaintext import printable
 from bayeslogit.render.document import Block, Document, kind_of
-from bayeslogit.table import MINUS, html_fragment
+from bayeslogit.table import html_fragment, prose_with_minus
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,7 +53,7 @@ def _environment() -> Environment:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=DictLoader(own)
     )
-    environment.filters["set"] = _set
+    environment.filters.update(set=_set, given=_given)
     environment.globals.update(
         kind=kind_of,
         # The style sheet of the page aligns by class; the inline styles are for notebooks, and a quarter of a page.
@@ -67,4 +67,9 @@ def _environment() -> Environment:
 
 def _set(text: str) -> str:
     """Prose as a printer would set it: minus signs before numbers, percent signs that stay with theirs."""
-    return re.sub(r"(?<![\w.)\]-])-(?=[\d.])", MINUS, printable(text)).replace(" %", "\u00a0%")
+    return _given(prose_with_minus(text))
+
+
+def _given(text: str) -> str:
+    """Names and titles, which users may have chosen: their signs are theirs."""
+    return printable(text).replace(" %", "\u00a0%")

@@ -50,8 +50,8 @@ def template_text(template: str | os.PathLike[str], suffix: str) -> str:
     ArgumentError
         If the file cannot be read, the template has an error, or the format takes none.
     """
-    if suffix == ".json":
-        raise ArgumentError("report(template=...): JSON has no template; use .html, .md or .tex.")
+    if suffix in (".json", ".csv"):
+        raise ArgumentError(f"report(template=...): {suffix[1:].upper()} has no template; use .html, .md or .tex.")
     if isinstance(template, str) and ("{{" in template or "{%" in template):
         text = template
     else:

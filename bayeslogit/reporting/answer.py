@@ -41,7 +41,7 @@ def answer(m: Material) -> Iterator[str]:
         yield f"The model has no predictors; the odds of {event(m)} are {odds:.3g}."
         return
     if separated(m):
-        yield "The outcome is separated: how large the estimates are is decided by the prior, not by the data."
+        yield f"The outcome is separated: {separated(m).partition(': ')[2]}"
     if m.focus is not None:
         yield from _about(m, m.focus)
     if separated(m) or m.focus is not None:
@@ -183,7 +183,7 @@ def _effect_of(m: Material, j: int) -> AverageEffect | None:
         return None
     column = m.fit.columns[j]
     for effect in m.effects.value:
-        if effect.variable == column and effect.comparison == "per unit":
+        if effect.variable == column and effect.comparison in ("per unit", "0 to 1"):
             return effect
         if level_of(column) == (effect.variable, effect.comparison.rpartition(" to ")[2]):
             return effect

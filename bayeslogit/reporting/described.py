@@ -35,7 +35,7 @@ def data(fit: Estimates, names: Names) -> Iterator[Block]:
         ("Rows used", f"{f.n_rows:,}"),
         ("Rows dropped", f"{f.n_dropped:,}" + (" with missing values" if f.n_dropped else "")),
         *([("Rows of weight 0", f"{idle:,}, which count nowhere")] if idle > 0 else []),
-        ("Observations", f"{f.nobs:,.10g}" + ("" if f.nobs == f.n_rows else " (sum of weight x trials)")),
+        ("Observations", f"{f.nobs:,.10g}" + ("" if f.nobs == f.n_rows else " (sum of weight \u00d7 trials)")),
         ("Events", f"{f.n_events:,.10g} ({100.0 * f.n_events / f.nobs:.1f} %)"),
         ("Outcome modelled", f.event_in_words + (f"; {f.outcome}: {outcome}" if outcome != f.outcome else "")),
     ]
@@ -76,7 +76,7 @@ def _columns(design: Design) -> Table:
             Column("mean_other", "mean where it did not", "number"),
         ),
         rows,
-        header=("Over observations (weight x trials), in the units of each column.",),
+        header=("Over observations (weight \u00d7 trials), in the units of each column.",),
     )
     return explained(table, {"mean_event": "there are no events", "mean_other": "every observation is an event"})
 
@@ -89,8 +89,8 @@ def model(m: Material) -> Iterator[Block]:
     offset = " + offset" if fit.facts.has_offset else ""
     yield Paragraph(
         f"Likelihood: each observation is one Bernoulli trial, with log-odds of {fit.facts.event_in_words} = sum of "
-        f"coefficient x column{offset}. A coefficient is the change of the log-odds for one unit more of its column, "
-        "the other columns held fixed; exp of it is the odds ratio."
+        f"coefficient \u00d7 column{offset}. A coefficient is the change of the log-odds for one unit more of its "
+        "column, the other columns held fixed; exp of it is the odds ratio."
     )
     yield Paragraph(
         "Columns enter in their own units: nothing is centred or scaled unless the formula says so. Odds ratios depend "

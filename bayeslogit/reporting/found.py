@@ -155,7 +155,7 @@ def _effects(m: Material) -> Iterator[Block]:
         tuple((e.variable, e.comparison, e.estimate, e.sd, e.lower, e.upper) for e in found),
         header=(
             "Averaged over the observations, each with its own values of the other variables. Numbers: the average "
-            "slope of the probability per unit; factors: the average difference between two levels.",
+            "slope of the probability per unit; factors, 0 and 1: the average difference between two levels.",
             f"At the {'mode' if m.reported is None else 'posterior mean'}, with the {width} interval read off along "
             "the direction in which the effect changes fastest; bayeslogit.effects(fit, name) takes every draw.",
         ),

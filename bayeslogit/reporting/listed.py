@@ -73,8 +73,8 @@ def barg(rows: Sequence[Row]) -> Table:
         ),
         tuple(rows),
         header=(
-            "Kruschke (2021), Nature Human Behaviour 5, 1282-1291, doi 10.1038/s41562-021-01177-7. Filled in from what "
-            "this report holds; what only the authors can say is marked as not done.",
+            "Kruschke (2021), Nature Human Behaviour 5, 1282\u20131291, doi 10.1038/s41562-021-01177-7. Filled in from "
+            "what this report holds; what only the authors can say is marked as not done.",
         ),
     )
 
@@ -170,7 +170,10 @@ def reproducible(hashed: bool, command: str | None) -> Iterator[Row]:
 
 
 FIRST_WORDS: tuple[tuple[str, str], ...] = (
-    ("Odds, log-odds", "Odds are p / (1 - p): odds of 3 are 3 to 1. Log-odds are their natural logarithm; 0 is even."),
+    (
+        "Odds, log-odds",
+        "Odds are p / (1 \u2212 p): odds of 3 are 3 to 1. Log-odds are their natural logarithm; 0 is even.",
+    ),
     (
         "Odds ratio",
         "How many times the odds with one unit more of a column. 1 is no association. It is not a ratio of "
