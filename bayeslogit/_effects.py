@@ -60,8 +60,8 @@ def effects(
     at : mapping of str to value, optional
         Values at which other variables are held in every row; without, each row has its own.
     between : pair, optional
-        The values to compare; for a number its own value and one unit more without, for a factor every level with the
-        reference.
+        The values to compare. Without, a number's own value and one unit more, 0 and 1 where it has no others, and
+        every level of a factor with the reference.
     prob : float
         Probability of the equal-tailed interval.
     rng : int or Generator
@@ -180,9 +180,19 @@ def moves_of(design: Design, column: str, kind: str, at: dict[str, Any], between
         return [move(f"{reference} to {level}", reference, level) for level in others]
     own = frame[column].to_numpy(dtype=np.float64)
     if kind != "ame":
-        return [move("1 more", own, own + 1.0)]
+        # A variable that is 0 or 1 is never 2.
+        return [move("0 to 1", 0.0, 1.0) if set(np.unique(own)) == {0.0, 1.0} else move("1 more", own, own + 1.0)]
     half = _STEP * (float(np.std(own)) or 1.0)
     return [move("slope", own - half, own + half, 2.0 * half)]
+
+
+def told_moves(design: Design, column: str) -> list[Move]:
+    """What is told of a variable unasked: the slope of a number, the difference of levels and of 0 and 1.
+
+    The slope of 0 and 1 at one of its ends may be more than a probability can change.
+    """
+    moves = moves_of(design, column, "difference", {}, None)
+    return moves_of(design, column, "ame", {}, None) if moves[0].name == f"{column}: 1 more" else moves
 
 
 def _is_pair(value: Any) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from bayeslogit._effects import moves_of
+from bayeslogit._effects import told_moves
 from bayeslogit.arrays import ArraySpec
 from bayeslogit.design import Design
 from bayeslogit.draws import Draws
@@ -33,13 +33,13 @@ _MOST_COLUMNS = 500
 
 @dataclass(frozen=True)
 class AverageEffect:
-    """An average slope of the probability in a number, or an average difference between two levels of a factor.
+    """An average slope of the probability in a number, or an average difference between two levels.
 
     Attributes
     ----------
     variable : str
     comparison : str
-        "per unit", or the two levels: "0 to 1".
+        "per unit", or the two levels: "0 to 1", also of a number that is nothing else.
     estimate, lower, upper : float
         At the centre of the posterior, and the ends of the equal-tailed interval; probability (per unit).
     sd : float
@@ -80,7 +80,7 @@ def average_effects(
     line = _Line(fit, draws, prob)
     found = []
     for variable in variables:
-        for move in moves_of(design, variable, "ame", {}, None):
+        for move in told_moves(design, variable):
             comparison = "per unit" if move.step else move.name.removeprefix(f"{variable}: ")
             found.append(AverageEffect(variable, comparison, *line.follow(move)))
     return tuple(found)

@@ -95,20 +95,27 @@ def _in_words(found: Dependency, target: LogPosterior) -> str:
 
 def kind_and_columns(design: Design, recession: Recession) -> str:
     """How the outcome is separated, and by which columns with which signs."""
-    names, d = design.columns, recession.direction
-    slopes = [j for j in np.flatnonzero(d) if design.column_sds[j] > 0.0]
-    moved = slopes if slopes else list(np.flatnonzero(d))
+    names, d, moved = design.columns, recession.direction, _moved(design, recession)
     signs = ", ".join(f"{names[j]} ({'+' if d[j] > 0 else '-'})" for j in moved[:8])
     signs += f" and {len(moved) - 8} more" if len(moved) > 8 else ""
     kind = "completely" if recession.complete else "quasi-completely"
     return f"The outcome is {kind} separated by {signs}"
 
 
+def _moved(design: Design, recession: Recession) -> list[int]:
+    """The slopes that move along the direction, or else whatever does."""
+    moved = [int(j) for j in np.flatnonzero(recession.direction)]
+    return [j for j in moved if design.column_sds[j] > 0.0] or moved
+
+
 def separated(target: LogPosterior, recession: Recession) -> str:
     """Which columns separate the outcome, and in which direction their coefficients run."""
     words = kind_and_columns(target.design, recession)
+    if len(_moved(target.design, recession)) == 1:
+        runs, terms = "has no proper prior, so the estimate runs to infinity in this direction", "this term"
+    else:
+        runs, terms = "have no proper prior, so the estimates run to infinity in these directions", "these terms"
     return (
-        f"No finite mode: {words[0].lower()}{words[1:]}, which have no proper prior, so the "
-        "estimates run to infinity in these directions. "
-        "Give these terms a proper prior, for example bayeslogit.Normal(2.5)."
+        f"No finite mode: {words[0].lower()}{words[1:]}, which {runs}. "
+        f"Give {terms} a proper prior, for example bayeslogit.Normal(2.5) or, typed, --prior normal:2.5."
     )

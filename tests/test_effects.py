@@ -8,6 +8,7 @@ import pytest
 
 import bayeslogit as bl
 from bayeslogit._effects import moves_of
+from bayeslogit.average_effects import average_effects
 from bayeslogit.errors import ArgumentError, FitError
 
 WELLS = bl.datasets.load("wells").head(600)
@@ -120,6 +121,20 @@ def test_a_factor_is_compared_with_its_reference():
         assert np.allclose(one, moved, rtol=0, atol=1e-12) and mean == near_mean(moved)
     smoke = bl.effects(draws, "smoke")
     assert smoke.column("comparison") == ("smoke: 0 to 1",) and "difference" in smoke.header[0]
+
+
+def test_zero_and_one_are_two_levels_and_not_a_slope():
+    """On separated data the slope at one end would be more than a probability can change."""
+    trial = pd.DataFrame({"drug": [0] * 8 + [1] * 8, "ill": [1, 1, 1, 0, 1, 0, 0, 1] + [0] * 8, "age": range(16)})
+    fit = bl.fit("ill ~ drug + age", trial, prior=bl.Normal(10.0))
+    told = fit.effects("drug", "difference")
+    assert told.rows == fit.effects("drug", "difference", between=(0, 1)).rows
+    assert "slope" in fit.effects("drug").column("comparison")[0]  # what is asked for is answered
+    assert told.column("comparison") == ("drug: 0 to 1",) and -1.0 < told.column("lower")[0] < told.column("upper")[0]
+    (effect,) = average_effects(fit, fit.design, ["drug"])
+    moved = [fit.predict(trial.assign(drug=value), kind="mode")["probability"].mean() for value in (0, 1)]
+    assert effect.comparison == "0 to 1" and effect.estimate == pytest.approx(moved[1] - moved[0], abs=1e-12)
+    assert -1.0 < effect.lower < effect.upper < 1.0
 
 
 def test_truth_values_and_held_variables(fit):
