@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 from pathlib import Path
@@ -95,6 +96,18 @@ def test_the_readmes_way_from_a_csv_to_a_report(tmp_path, monkeypatch, capsys):
     for command in commands:
         assert run(shlex.split(command)) == 0, command
     assert "Separation: none" in capsys.readouterr().out and (tmp_path / "report.html").exists()
+
+
+def test_the_seconds_of_a_pass_that_are_planned_with_were_measured():
+    text = (ROOT / "docs" / "larger-than-memory.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"^READ, HELD = (\S+), (\S+)  # seconds a row", text, re.MULTILINE)
+    measured = json.loads((ROOT / "benchmarks" / "scale.json").read_text(encoding="utf-8"))
+    processor = [
+        measured[rows]["stream"]["passed"][kind][1] / int(rows)
+        for rows, kind in (("100000000", "expand"), ("1000000", "expand kept"))
+    ]
+    assert [float(number) for number in told] == pytest.approx(processor, rel=0.02)
+    assert f"{measured['100000000']['stream']['peak'] / 1000:.2f} GB at 1e8 rows" in " ".join(text.split())
 
 
 def test_the_api_reference_is_that_of_the_docstrings(docs):
