@@ -7,7 +7,11 @@ with the package. It is concave, so a point where its Newton iteration comes to 
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Iterable
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +23,10 @@ import bayeslogit as bl
 
 settings.register_profile("bayeslogit", deadline=None, derandomize=True, database=None, max_examples=20)
 settings.load_profile("bayeslogit")
+
+# Tables are as wide here as where nobody says how wide the terminal is.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 DIGITS = 50
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494")
@@ -214,6 +222,58 @@ def simulate(n: int, slopes: Any, *, intercept: float = 0.0, seed: int = 1, sd: 
     Z = rng.standard_normal((n, len(slopes)))
     y = (rng.random(n) < 1.0 / (1.0 + np.exp(-(intercept + Z @ np.asarray(slopes))))).astype(float)
     return Z * np.asarray(sd), y
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start Python processes that heed Ctrl-C, as a shell's background jobs do not; whatever happens, they end."""
+    processes = []
+
+    def start(*arguments: str, **given: Any) -> subprocess.Popen[str]:
+        made = subprocess.Popen(
+            [sys.executable, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            **given,
+        )
+        processes.append(made)
+        return made
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+# The command line, which says when it opens the data: loading is done then, and the work begins.
+COMMAND = """
+import sys
+from bayeslogit.cli import main
+told = []
+def tell(event, given):
+    if event == "open" and str(given[0]).endswith("d.csv") and not told:
+        told.append(print("opened", flush=True))
+sys.addaudithook(tell)
+sys.argv[0] = "bayeslogit"
+main()
+"""
+
+
+@pytest.fixture
+def at_work(started: Callable[..., subprocess.Popen[str]]) -> Callable[..., subprocess.Popen[str]]:
+    """Start a command of bayeslogit on d.csv, and return when it has opened that file."""
+
+    def start(*arguments: str, **given: Any) -> subprocess.Popen[str]:
+        process = started("-c", COMMAND, *arguments, **given)
+        assert process.stdout is not None
+        if process.stdout.readline() != "opened\n":
+            process.kill()
+            raise AssertionError(process.communicate()[1][-2000:])
+        return process
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -574,9 +574,15 @@ def test_separated_data_are_not_proved_and_say_why():
 
 @pytest.mark.parametrize("mix", [0.0, 0.5])
 def test_more_columns_than_rows(mix):
+    linear_model = pytest.importorskip("sklearn.linear_model")
     rng = np.random.default_rng(0)
-    design = bl.Design.from_arrays(rng.normal(size=(30, 50)), rng.integers(0, 2, 30))
-    assert bl.convert(source="sklearn", C=0.1, l1_ratio=mix, to="glmnet", design=design).proof.certified
+    rows, outcome = rng.normal(size=(30, 50)), rng.integers(0, 2, 30)
+    design = bl.Design.from_arrays(rows, outcome)
+    proof = bl.convert(source="sklearn", C=0.1, l1_ratio=mix, to="glmnet", design=design).proof
+    theirs = linear_model.LogisticRegression(C=0.1, l1_ratio=mix, solver="saga", tol=1e-12, max_iter=100_000)
+    theirs.fit(rows, outcome)
+    assert proof.certified
+    np.testing.assert_allclose(proof.optimum, np.append(theirs.intercept_, theirs.coef_), atol=1e-8)
 
 
 def test_notes_say_what_a_system_does_not_take():

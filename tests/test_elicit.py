@@ -46,12 +46,12 @@ def test_widths_and_informations_are_integrals_of_the_density(family, prob):
     assert 2.0 * quad(density, 0.0, width, epsabs=1e-12)[0] == pytest.approx(prob, abs=1e-9)
 
     def information(x: float) -> float:  # the square of the slope, times the density
-        h = 1e-5
+        h = 1e-6
         up, down = (float(DENSITIES[family].log_density(np.array([x + s * h]), **given)) for s in (1, -1))
         return ((up - down) / (2 * h)) ** 2 * density(x)
 
-    expected = 2.0 * quad(information, 1e-4, np.inf, limit=200)[0]
-    assert float(INFORMATIONS[family](**given)[0]) == pytest.approx(expected, rel=2e-3)
+    expected = 2.0 * quad(information, 1e-6, np.inf, limit=200)[0]  # from beside the kink
+    assert float(INFORMATIONS[family](**given)[0]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_widths_of_joint_families_are_those_of_draws():
@@ -113,7 +113,7 @@ def test_worth_in_observations_is_the_information_of_so_many():
     assert table.column("effective_n")[1] == pytest.approx(100.0 / (0.25 * x.var()), rel=1e-3)
     fit = bl.fit(design, prior=bl.Normal(0.1))
     likelihood = 1.0 / fit.cov_params("posterior").loc["x", "x"] - 100.0
-    assert 100.0 / (likelihood / n) == pytest.approx(table.column("effective_n")[1], rel=0.02)
+    assert 100.0 / (likelihood / n) == pytest.approx(table.column("effective_n")[1], rel=5e-3)
 
 
 def test_what_presets_and_wide_priors_imply(wells_design):

@@ -187,7 +187,7 @@ class Tree:
         log = self.folder / "log"
         log.write_text("")
         subprocess.run(["/bin/sh", "tools/environment", level], cwd=self.folder, check=True, capture_output=True)
-        return [line.replace(" --quiet", "") for line in log.read_text().splitlines()]
+        return [line.replace(" --quiet", "") for line in log.read_text("utf-8").splitlines()]
 
 
 NEW = ["made", "install --upgrade pip>=25.1"]

@@ -230,7 +230,7 @@ def _damaged(text, how):
 def test_a_damaged_file_is_refused_with_the_reason(tmp_path, fit, how, message):
     path = tmp_path / "fit.json"
     fit.to_json(path)
-    path.write_text(_damaged(path.read_text(), how))
+    path.write_text(_damaged(path.read_text("utf-8"), how))
     with pytest.raises(bl.FileFormatError, match=message):
         bl.load(path)
 

@@ -155,10 +155,10 @@ def test_focus_stands_in_a_config_and_in_the_manifest(here, capsys):
         'data = "wells.csv"\nformula = "switch ~ arsenic + far"\n[report]\nfocus = "far"\neffort = "quick"\n'
     )
     assert run(["report", "--config", "a.toml", "--out", "r.md"]) == 0
-    assert "For far, middle rather than far goes with" in (here / "r.md").read_text()
-    assert json.loads((here / "r.md.manifest.json").read_text())["config"]["focus"] == "far"
+    assert "For far, middle rather than far goes with" in (here / "r.md").read_text("utf-8")
+    assert json.loads((here / "r.md.manifest.json").read_text("utf-8"))["config"]["focus"] == "far"
     assert run(["report", "--config", "a.toml", "--focus", "arsenic", "--out", "r.md"]) == 0
-    assert "For arsenic, one unit more" in (here / "r.md").read_text()
+    assert "For arsenic, one unit more" in (here / "r.md").read_text("utf-8")
     assert run(["report", "--verify", "r.md.manifest.json"]) == 0
     capsys.readouterr()
     assert run(["report", "--config", "a.toml", "--focus", "fat", "--out", "n.md"]) == 2
@@ -170,11 +170,11 @@ def test_tables_beside_a_report_stand_in_its_manifest(here, capsys, rng):
     wide.assign(y=(wide["x0"] > 0).astype(int)).to_csv("wide.csv", index=False)
     formula = "y ~ " + " + ".join(wide.columns)
     assert run(["report", "wide.csv", "--formula", formula, "--effort", "quick", "--out", "w.md"]) == 0
-    named = json.loads((here / "w.md.manifest.json").read_text())["beside"]
+    named = json.loads((here / "w.md.manifest.json").read_text("utf-8"))["beside"]
     assert set(named) == {"w.coefficients.csv", "w.columns.csv", "w.priors.csv"}
     assert run(["report", "--verify", "w.md.manifest.json"]) == 0
     table = here / "w.coefficients.csv"
-    table.write_text(table.read_text().replace("x0,", "x0,9", 1))
+    table.write_text(table.read_text("utf-8").replace("x0,", "x0,9", 1), "utf-8")
     capsys.readouterr()
     assert run(["report", "--verify", "w.md.manifest.json"]) == 5
     assert "The output w.coefficients.csv was changed after it was written." in capsys.readouterr().out

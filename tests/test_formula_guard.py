@@ -75,10 +75,10 @@ def frame() -> pd.DataFrame:
 @pytest.mark.parametrize("formula", ATTACKS, ids=[f"{k}: {text[:40]!r}" for k, text in enumerate(ATTACKS)])
 def test_attacks_are_refused_and_nothing_runs(formula, frame, trapped, tmp_path):
     before = frame.copy(deep=True)
-    start = time.perf_counter()
+    start = time.process_time()  # a loaded machine gives less of it, and adds none
     with pytest.raises(FormulaError) as caught:
         build(formula, frame)
-    assert time.perf_counter() - start < 5.0
+    assert time.process_time() - start < 5.0
     assert trapped == []
     assert list(tmp_path.iterdir()) == []
     pd.testing.assert_frame_equal(frame, before)
@@ -340,14 +340,28 @@ def test_terms_do_not_vanish_in_silence(right, words):
 
 
 @pytest.mark.parametrize(
-    "right",
+    ("right", "columns"),
     [
-        *("x**1", "(a + b)**2", "(a + b)^2 - a:b", "(a*b)**2", "a*b - a:b", "x - 1", "-1 + x", "0 + x", "x + 0 - 1"),
-        *("1", "-1 + a*b - b", "a + b - (a + b) + x", "I(x**2)", "a*b*c - a:b:c", "(x + z)**2 - 1"),
+        ("x**1", "1 x"),
+        ("(a + b)**2", "1 a b a:b"),
+        ("(a + b)^2 - a:b", "1 a b"),
+        ("(a*b)**2", "1 a b a:b"),
+        ("a*b - a:b", "1 a b"),
+        ("x - 1", "x"),
+        ("-1 + x", "x"),
+        ("0 + x", "x"),
+        ("x + 0 - 1", "x"),
+        ("1", "1"),
+        ("-1 + a*b - b", "a a:b"),
+        ("a + b - (a + b) + x", "1 x"),
+        ("I(x**2)", "1 I(x**2)"),
+        ("a*b*c - a:b:c", "1 a b c a:b a:c b:c"),
+        ("(x + z)**2 - 1", "x z x:z"),
     ],
 )
-def test_powers_and_signs_that_mean_something_stay(right):
-    assert read_formula(f"y ~ {right}").variables is not None
+def test_powers_and_signs_that_mean_something_stay(right, columns, frame):
+    spec, _ = build(f"y ~ {right}", frame)
+    assert " ".join(name.replace("Intercept", "1").replace(" ", "") for name in spec.columns) == columns
 
 
 def test_a_message_does_not_quote_a_page():

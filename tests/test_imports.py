@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import re
 import subprocess
 import sys
 import textwrap
@@ -129,3 +131,14 @@ def test_names_and_rooms_agree_with_what_type_checkers_read():
     modules = {("bayeslogit", name) for name in bayeslogit.__all__ if name not in bayeslogit._ROOM_OF}
     assert table | modules == imported
     assert sorted(bayeslogit.__all__) == sorted(name for _, name in imported)
+
+
+def test_no_test_is_skipped_for_want_of_a_package():
+    """The test group brings what `importorskip` asks for; a package that drops out of it must not pass in silence."""
+    here = Path(__file__).parent
+    asked = {
+        each for file in here.glob("test_*.py") for each in re.findall(r'importorskip\("(\w+)', file.read_text("utf-8"))
+    }
+    assert len(asked) > 5
+    missing = {name for name in asked if importlib.util.find_spec(name) is None}
+    assert missing <= {"marginaleffects"}  # it needs polars below 2

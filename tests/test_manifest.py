@@ -30,7 +30,7 @@ def asked(*arguments, code=0):
 
 def change_one_cell(path, line=7):
     """The age of one woman, one year more."""
-    rows = path.read_text().splitlines()
+    rows = path.read_text("utf-8").splitlines()
     names = rows[0].split(",")
     cells = rows[line].split(",")
     cells[names.index("age")] = str(int(cells[names.index("age")]) + 1)
@@ -41,7 +41,7 @@ def change_one_cell(path, line=7):
 def test_a_manifest_says_what_went_in_and_what_came_out(lbw, capsys):
     (lbw / "sub").mkdir()
     asked("fit", "lbw.csv", "--formula", FORMULA, "--prior", "normal:1", "--out", "sub/m.json")
-    found = json.loads((lbw / "sub" / "m.json.manifest.json").read_text())
+    found = json.loads((lbw / "sub" / "m.json.manifest.json").read_text("utf-8"))
     assert "Manifest: sub/m.json.manifest.json" in capsys.readouterr().err
     assert found["format"] == "bayeslogit-manifest" and found["schema_version"] == 1 and found["command"] == "fit"
     assert found["config"] == {"formula": FORMULA, "prior": "normal:1"} and found["seed"] is None
@@ -76,7 +76,7 @@ def test_the_same_run_writes_the_same_manifest(lbw):
 
 
 def test_rows_left_out_are_counted(lbw):
-    text = (lbw / "lbw.csv").read_text().splitlines()
+    text = (lbw / "lbw.csv").read_text("utf-8").splitlines()
     cells = text[3].split(",")
     cells[text[0].split(",").index("age")] = ""
     text[3] = ",".join(cells)
@@ -136,7 +136,7 @@ def test_verify_of_predictions_looks_at_model_and_data(lbw, capsys):
 def test_missing_files_changed_outputs_and_other_versions(lbw, capsys):
     asked("report", "lbw.csv", "--formula", FORMULA, "--out", "r.html")
     beside = lbw / "r.html.manifest.json"
-    record = json.loads(beside.read_text())
+    record = json.loads(beside.read_text("utf-8"))
     record["versions"]["numpy"] = "1.0.0"
     beside.write_text(json.dumps(record))
     capsys.readouterr()
@@ -144,7 +144,7 @@ def test_missing_files_changed_outputs_and_other_versions(lbw, capsys):
     out = " ".join(capsys.readouterr().out.split())
     assert "Verified." in out and "Version of numpy: 1.0.0 then," in out
     page = lbw / "r.html"
-    page.write_text(page.read_text() + "<!-- more -->")
+    page.write_text(page.read_text("utf-8") + "<!-- more -->", "utf-8")
     asked("report", "--verify", str(beside), code=5)
     assert "The output r.html was changed after it was written." in capsys.readouterr().out
     page.unlink()
@@ -158,7 +158,7 @@ def test_missing_files_changed_outputs_and_other_versions(lbw, capsys):
 def test_an_edited_number_does_not_hold(lbw, capsys):
     asked("fit", "lbw.csv", "--formula", FORMULA, "--out", "m.json")
     beside = lbw / "m.json.manifest.json"
-    record = json.loads(beside.read_text())
+    record = json.loads(beside.read_text("utf-8"))
     value, within = record["numbers"]["age: mode"]
     record["numbers"]["age: mode"] = [value + 3 * within, within]
     beside.write_text(json.dumps(record))

@@ -183,6 +183,7 @@ def test_the_majorant_of_a_heavy_tail_is_the_slope_of_the_chord_to_its_centre(fa
 
 
 def test_a_prior_by_term_names_its_intercept_and_its_terms():
+    assert type(bl.priors())() == bl.priors(bl.Flat())
     prior = bl.priors(default=bl.Normal(1.0), intercept=bl.Normal(2.5), terms={"x1": bl.Laplace(0.5)})
     assert (
         prior.resolve(_design(2)).name == f"{bl.Normal(1.0)!r}; Intercept: {bl.Normal(2.5)!r}; x1: {bl.Laplace(0.5)!r}"

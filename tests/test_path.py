@@ -21,7 +21,7 @@ from bayeslogit.multiples import MULTIPLIED, Base, Multiple
 from bayeslogit.resolved import PriorTerm
 from bayeslogit.target import LogPosterior
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "glmnet_pima.json").read_text())
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "glmnet_pima.json").read_text("utf-8"))
 TIGHT = 1e-10
 
 
@@ -455,7 +455,7 @@ def test_the_command_line(tmp_path, capsys, pima):
     for suffix, word in [("svg", "<svg"), ("html", "<html"), ("csv", "effective_parameters"), ("json", '"scales"')]:
         place = tmp_path / f"path.{suffix}"
         assert run([*call[:-1], "0.01,0.1,1", "--out", str(place)]) == 0
-        assert word in place.read_text()
+        assert word in place.read_text("utf-8")
     capsys.readouterr()
     assert run([*call, "--out", str(tmp_path / "path.docx")]) == 2
     assert ".svg, .html, .csv, .json" in capsys.readouterr().err

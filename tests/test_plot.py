@@ -149,7 +149,7 @@ def test_figures_are_saved_wherever_matplotlib_saves(fit, tmp_path):
     figure.savefig(str(tmp_path / "b"), format="svg")
     text = io.StringIO()
     figure.savefig(text, format="svg")
-    assert (tmp_path / "a.svg").read_text() == (tmp_path / "b").read_text() == text.getvalue()
+    assert (tmp_path / "a.svg").read_text("utf-8") == (tmp_path / "b").read_text("utf-8") == text.getvalue()
     assert "<dc:date>" not in text.getvalue()
     figure.savefig(tmp_path / "c.png", dpi=40)
     assert b"Coefficients with their intervals" in (tmp_path / "c.png").read_bytes()

@@ -69,5 +69,5 @@ def test_weights_without_a_tail_are_left_alone(given):
 def test_the_limit_of_khat():
     assert khat_limit(100) == pytest.approx(0.5)
     assert khat_limit(1000) == pytest.approx(2.0 / 3.0)
-    assert khat_limit(2200) == pytest.approx(0.7, abs=2e-3)
-    assert khat_limit(10**6) == 0.7
+    assert khat_limit(2100) == pytest.approx(1.0 - 1.0 / math.log10(2100))
+    assert khat_limit(2200) == khat_limit(10**6) == 0.7  # from 10^(1 / 0.3) = 2,154 draws on

@@ -159,10 +159,11 @@ def test_a_wide_fit_says_what_a_plain_fit_says(rng, monkeypatch):
     with pytest.raises(bl.FitError, match="formed no information matrix of all columns"):
         _ = wide.mode.expansion
     draws = wide.posterior.sample(40_000, 3)
-    np.testing.assert_allclose(draws.mean(axis=0), wide.params, atol=0.03 * wide.bse.max())
-    np.testing.assert_allclose(draws.std(axis=0), wide.bse, rtol=0.03)
+    np.testing.assert_allclose(draws.mean(axis=0), wide.params, atol=0.025 * wide.bse.max())  # 5 errors of a mean
+    np.testing.assert_allclose(draws.std(axis=0), wide.bse, rtol=0.02)  # and more than 5 of an sd
+    error = np.prod(wide.bse.iloc[[3, 9]]) / 200.0  # of a covariance of 40,000 draws
     np.testing.assert_allclose(
-        np.cov(draws[:, 3], draws[:, 9])[0, 1], wide.posterior.covariance([3, 9])[0, 1], atol=0.1
+        np.cov(draws[:, 3], draws[:, 9])[0, 1], wide.posterior.covariance([3, 9])[0, 1], atol=4.0 * error
     )
 
 
@@ -274,7 +275,7 @@ def test_the_report_says_which_road_was_taken(rng, monkeypatch, tmp_path):
     X, y = simulated(rng, 6000, 5)
     fit = bl.fit(bl.Design.from_arrays(X, y))
     bl.report(fit, path=tmp_path / "road.md")
-    page = (tmp_path / "road.md").read_text()
+    page = (tmp_path / "road.md").read_text("utf-8")
     assert "sub-sample, Newton steps" in page and "sampled rows" in page and fit.mode.n_sampled > 0
 
 

@@ -369,7 +369,7 @@ def test_another_mode_that_the_points_do_not_cover_is_a_doubt(rng):
     assert other_modes(ground, mode, Gaussian(mode.beta, np.eye(2)), evidence) == []  # this one covers both
 
 
-def test_two_modes_within_reach_are_certified_only_where_they_are_right(rng):
+def test_two_modes_within_reach_are_certified_and_right(rng):
     z = rng.standard_normal(60)
     X = z[:, None] + 0.05 * rng.standard_normal((60, 2))
     y = (rng.random(60) < 1 / (1 + np.exp(-2.0 * z))) * 1.0
@@ -377,8 +377,8 @@ def test_two_modes_within_reach_are_certified_only_where_they_are_right(rng):
     log_evidence, wanted = grid(X, y, stats.cauchy(0.0, 0.3).logpdf)
     rung = sample_importance(target, mode, 10, 0)
     allowed = rung.checks.bound + 3.0 * rung.checks.mcse
-    assert rung.level != "certified" or np.all(np.abs(rung.checks.value - wanted) <= allowed)
-    assert rung.level != "certified" or abs(rung.log_evidence - log_evidence) < 0.01 + 3 * rung.log_evidence_se
+    assert rung.level == "certified" and np.all(np.abs(rung.checks.value - wanted) <= allowed)
+    assert abs(rung.log_evidence - log_evidence) < 0.01 + 3 * rung.log_evidence_se
 
 
 def test_a_tail_that_no_point_reaches_is_a_doubt(simulated):

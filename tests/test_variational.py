@@ -341,7 +341,7 @@ def test_kinks_that_rule_do_not_slow_the_search_down():
         found = fit_gaussian(ground, find_mode(target), tol=1e-5)
         state = ground.expected(found.gaussian.mean, found.gaussian.root)
         assert found.converged and found.steps <= 15
-        np.testing.assert_allclose(found.gaussian.precision, state.information, rtol=1e-3, atol=1e-2)
+        np.testing.assert_allclose(found.gaussian.precision, state.information, rtol=1e-4, atol=1e-4)
         assert np.linalg.norm(found.gaussian.root.T @ state.score) < 1e-5
 
 

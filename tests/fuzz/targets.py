@@ -6,10 +6,12 @@ fuzzer.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import json
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from bayeslogit.presets import parse_prior
 from bayeslogit.storage import _checksum
 
 PLACE = Path(tempfile.mkdtemp(prefix="bayeslogit-fuzz-"))
+atexit.register(shutil.rmtree, PLACE, ignore_errors=True)
 
 
 def quiet(function: Callable[..., object], *given: object) -> None:
