@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import gc
 import importlib
 import importlib.util
@@ -97,6 +98,7 @@ def limit(tests: list[str], found: Survey) -> float:
 
 
 Swap = tuple[types.FunctionType, types.CodeType]
+_CACHE = type(functools.cache(limit))
 
 
 class Swapper:
@@ -162,7 +164,7 @@ class Swapper:
         for each in gc.get_objects():
             if isinstance(each, types.FunctionType):
                 functions.setdefault(each.__code__.co_filename, []).append(each)
-            elif hasattr(each, "cache_clear") and str(getattr(each, "__module__", "")).startswith("bayeslogit"):
+            elif isinstance(each, _CACHE) and each.__module__.startswith("bayeslogit"):
                 self.caches.append(each)
         gc.freeze()
         sound: dict[str, dict[Any, types.CodeType]] = {}
