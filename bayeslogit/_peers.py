@@ -255,6 +255,9 @@ def _classifier(last: Any) -> str:
         raise ArgumentError(f"from_sklearn({last.__name__}): this is the class; give an estimator that was fitted.")
     if isinstance(getattr(last, "fit_", None), Fit):
         raise ArgumentError(f"from_sklearn({kind}): it holds its fit already, as its attribute fit_.")
+    if hasattr(last, "refit") and hasattr(last, "estimator"):
+        why = "call its fit(X, y) first" if last.refit else "refit=False; fit its best parameters to all rows"
+        raise ArgumentError(f"from_sklearn({kind}): this search holds no fitted estimator: {why}.")
     if kind not in _SKLEARN:
         raise ArgumentError(
             f"from_sklearn({kind}): a fitted {', '.join(_SKLEARN)}, or a Pipeline or search that ends in one, is "
@@ -350,6 +353,8 @@ def _with_their_note(fit: Fit, theirs: Array, whose: str) -> Fit:
     """How far the other package's estimate lies from the optimum of its own objective."""
     if not fit.converged or theirs.shape != fit.mode.beta.shape:
         return fit
+    if not np.isfinite(theirs).all():
+        return replace(fit, notes=(f"{whose} did not end: some of its coefficients are no numbers.", *fit.notes))
     moved = theirs - fit.mode.beta
     sd = fit.posterior.sd
     known = np.isfinite(sd) & (sd > 0.0)

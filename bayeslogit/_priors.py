@@ -15,7 +15,7 @@ from bayeslogit.families import Laplace as Laplace
 from bayeslogit.families import Normal as Normal
 from bayeslogit.families import Prior as Prior
 from bayeslogit.families import StudentT as StudentT
-from bayeslogit.families import known
+from bayeslogit.families import known, spelled
 from bayeslogit.families_joint import GroupLaplace as GroupLaplace
 from bayeslogit.families_joint import MultivariateNormal as MultivariateNormal
 from bayeslogit.families_unknown import Hierarchical as Hierarchical
@@ -48,15 +48,20 @@ class Priors(Prior):
 
     def _assigned(self, design: Columns) -> list[tuple[tuple[int, ...], Prior]]:
         names = list(design.columns)
-        known([key for key in self.terms if key not in design.terms], design, "priors(terms=...)")
+        terms: dict[str, Prior] = {}
+        for key, prior in self.terms.items():
+            name = spelled(key, design)
+            if name in terms:
+                raise PriorError(f"priors(terms=...): {name} has two priors, {terms[name]!r} and {prior!r}.")
+            terms[name] = prior
+        known([key for key in terms if key not in design.terms], design, "priors(terms=...)")
         by_column: dict[int, str] = {}
-        for key in self.terms:
+        for key in terms:
             if key not in names:
                 by_column |= {j: key for j in design.terms[key]}
-        by_column |= {names.index(key): key for key in self.terms if key in names}
+        by_column |= {names.index(key): key for key in terms if key in names}
         assigned = [
-            (tuple(sorted(j for j, owner in by_column.items() if owner == key)), prior)
-            for key, prior in self.terms.items()
+            (tuple(sorted(j for j, owner in by_column.items() if owner == key)), prior) for key, prior in terms.items()
         ]
         if self.intercept is not None:
             if not design.has_intercept:
@@ -87,7 +92,8 @@ def priors(
     intercept : Prior, optional
         For the intercept. None is flat, or what a preset in ``default`` says.
     terms : mapping of str to Prior, optional
-        Keys are formula terms (all their columns) or exact column names; the more specific wins.
+        Keys are formula terms (all their columns) or column names, as in the tables but for blanks and quotes; the more
+        specific wins.
 
     Returns
     -------

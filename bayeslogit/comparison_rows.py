@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayeslogit._compare import slope_values
+from bayeslogit.data import to_pandas
 from bayeslogit.design import Design
 from bayeslogit.errors import DataError
 from bayeslogit.formula import FormulaSpec
@@ -17,6 +20,8 @@ from bayeslogit.sources.memory import MemorySource
 Array = NDArray[np.float64]
 # How far a column may be from a multiple of its namesake plus a constant, relative.
 _AFFINE = 1e-9
+# Of the rows of arrays, the share that must differ from each other before the same ones in another order are no chance.
+_DISTINCT = 0.5
 
 
 def alike(names: Sequence[str], designs: Sequence[Design]) -> tuple[str, ...]:
@@ -25,13 +30,15 @@ def alike(names: Sequence[str], designs: Sequence[Design]) -> tuple[str, ...]:
     Raises
     ------
     DataError
-        If rows, outcomes, trials or weights differ from those of the first design.
+        If rows, their order, outcomes, trials or weights differ from those of the first design.
     """
     apart: list[str] = []
     for name, other in zip(names[1:], designs[1:], strict=True):
         if other is not designs[0]:
             _same_rows(names[0], designs[0], name, other)
-            apart += _columns_apart(names[0], designs[0], name, other)
+            differ = _columns_apart(names[0], designs[0], name, other)
+            _same_order(names[0], designs[0], name, other, differ)
+            apart += differ
     return tuple(dict.fromkeys(apart))
 
 
@@ -46,6 +53,17 @@ def _same_rows(first_name: str, first: Design, name: str, other: Design) -> None
         raise DataError(f"compare(): {pair} rest on different rows, {n:,} and {m:,}.{words}")
     if first.kept is not None and other.kept is not None and not np.array_equal(first.kept, other.kept):
         raise DataError(f"compare(): {pair} rest on different rows, though as many ({n:,}).{words}")
+    a, b = first.row_index, other.row_index
+    if a is not None and b is not None and not a.equals(b):
+        labels = [list(map(str, index)) for index in (a, b)]
+        if labels[0] != labels[1] and Counter(labels[0]) == Counter(labels[1]):
+            row, (one, another) = next(
+                (k, pair) for k, pair in enumerate(zip(*labels, strict=True)) if pair[0] != pair[1]
+            )
+            raise DataError(
+                f"compare(): {pair} have the same rows in another order, by the index of the data: row {row} is {one} "
+                f"in the first and {another} in the second. Give both the rows in one order."
+            )
     for role, a, b in zip(
         ("outcomes", "trials", "weights"), first.outcome_arrays(), other.outcome_arrays(), strict=True
     ):
@@ -75,6 +93,65 @@ def _columns_apart(first_name: str, first: Design, name: str, other: Design) -> 
             "other rows, or rows in another order."
         )
     return apart
+
+
+def _same_order(first_name: str, first: Design, name: str, other: Design, apart: Sequence[str]) -> None:
+    """Refuse rows in another order where outcomes and index do not tell: by what the data of both hold.
+
+    Two columns of one name may hold the same few values by chance in arrays, whose names may be no more than x1 and x2;
+    whole rows that hardly repeat do not.
+    """
+    by_name = first.frame is not None and other.frame is not None
+    if not (by_name or apart):
+        return
+    y = first.outcome_arrays()[0]
+    n, moved = y.size, False
+    codes: list[NDArray[Any]] = [np.stack([y, y])]
+    pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]] = _slopes_of_both(first, other)
+    if by_name:
+        pairs = list(_held_by_both(first, other))
+        if all(np.array_equal(a, b) for a, b in pairs):
+            return
+    for a, b in pairs:
+        code = np.unique(np.concatenate([a, b]), return_inverse=True)[1].reshape(2, n)
+        if not np.array_equal(np.sort(code[0]), np.sort(code[1])):
+            return
+        moved = moved or not np.array_equal(code[0], code[1])
+        codes.append(code)
+    left, right = (np.column_stack([code[k] for code in codes]) for k in (0, 1))
+    left, right = (rows[np.lexsort(rows.T)] for rows in (left, right))
+    if not moved or not np.array_equal(left, right):
+        return
+    distinct = 1 + np.count_nonzero(np.any(left[1:] != left[:-1], axis=1))
+    if by_name or distinct > _DISTINCT * n:
+        raise DataError(
+            f"compare(): {first_name!r} and {name!r} have the same rows in another order. Give both the rows in one "
+            "order."
+        )
+
+
+def _slopes_of_both(first: Design, other: Design) -> Iterator[tuple[Array, Array]]:
+    for column in first.columns[int(first.has_intercept) :]:
+        if column in other.columns:
+            a, b = (slope_values(design, [design.columns.index(column)])[:, 0] for design in (first, other))
+            yield a, b
+
+
+def _held_by_both(first: Design, other: Design) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """The variables of either formula in the data of both."""
+    if first.frame is other.frame or first.provenance.sha256 == other.provenance.sha256:
+        return
+    frames = [to_pandas(design.frame) for design in (first, other)]
+    variables = dict.fromkeys(v for d in (first, other) if isinstance(d.spec, FormulaSpec) for v in d.spec.variables)
+    for name in variables:
+        if all(name in frame for frame in frames):
+            a, b = (frame[name].to_numpy() for frame in frames)
+            numbers = all(values.dtype.kind in "biuf" for values in (a, b))
+            a, b = (values if numbers else values.astype(str) for values in (a, b))
+            yield (
+                a if first.kept is None else a[first.kept],
+                b if other.kept is None else b[other.kept],
+            )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Nothing here knows data. ``resolve`` turns a prior into a `ResolvedPrior` agains
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -250,6 +251,22 @@ def listed(names: Sequence[str]) -> str:
     """Names in a sentence."""
     shown = ", ".join(str(name) for name in names[:8])
     return shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def spelled(key: str, design: Columns) -> str:
+    """The name of a term or column as the design writes it: one typed with other blanks or quotes is found too."""
+    if key in design.columns or key in design.terms:
+        return key
+    found = {name for name in (*design.terms, *design.columns) if _packed(name) == _packed(key)}
+    return found.pop() if len(found) == 1 else key
+
+
+def _packed(name: str) -> str:
+    """Without blanks between its words, and with one kind of quotes; what stands in quotes stays."""
+    parts = re.split(r"""('[^']*'|"[^"]*"|`[^`]*`)""", name)
+    parts[::2] = ["".join(part.split()) for part in parts[::2]]
+    parts[1::2] = [f"'{part[1:-1]}'" if part[0] == '"' and "'" not in part else part for part in parts[1::2]]
+    return "".join(parts)
 
 
 def known(keys: Sequence[str], design: Columns, where: str) -> None:

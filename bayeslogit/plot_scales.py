@@ -104,6 +104,8 @@ def train_test(
     of_kind("train_test", found, ScaleAxis | BiasVariance, "bayeslogit.scale_axis or bias_variance")
     if isinstance(found, BiasVariance):
         return figure(found.train_test(), title=title, dark=dark, size=size)
+    if found.cv is None:
+        raise ArgumentError(f"plot.train_test(ScaleAxis): there is no cross-validation to show: {found.lost['cv']}")
     train, test = found.cv.of("train_log_loss"), found.cv.of("log_loss")
     numbers = found.scales.tolist(), train.tolist(), test.tolist(), found.choices["cv"].errors.tolist()
     best = found.choices["cv"].scale

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from bayeslogit._priors import Prior
 from bayeslogit.boundary import guarded, guarded_methods
 from bayeslogit.chart import Chart
 from bayeslogit.design import Design
-from bayeslogit.errors import ArgumentError
+from bayeslogit.errors import ArgumentError, FitError
 from bayeslogit.scale_chart import criteria_chart
 from bayeslogit.scale_choice import by_cv, by_evidence, by_loo
 from bayeslogit.scale_criteria import CvCurve, LooCurve, cv_along, effective_along, loo_along
@@ -38,6 +38,7 @@ _LABELS = {
     "brier": "CV Brier score",
     "auc": "CV AUC",
 }
+_CRITERIA = {"evidence": "evidence", "loo": "leave-one-out", "cv": "cross-validation"}
 
 
 @guarded_methods
@@ -52,36 +53,39 @@ class ScaleAxis:
     effective : array, shape (S,)
         Effective parameters of the mode.
     log_evidence : array, shape (S,)
-        Sampled at some scales, the cubic with exact slopes between; NaN for a prior that has none.
-    loo : LooCurve
-    cv : CvCurve
+        Sampled at some scales, the cubic with exact slopes between; NaN where there is none.
+    loo : LooCurve or None
+    cv : CvCurve or None
     choices : mapping of str to ScaleChoice
-        By "evidence" (if there is one), "loo" and "cv".
+        By those of "evidence", "loo" and "cv" that exist at every scale; ``lost`` says why others do not.
     best : mapping of str to float
         The best scale by each criterion, also "brier" and "auc".
     axis : Axis
     notes : tuple of str
+    lost : mapping of str to str
+        Why there is no "evidence", "loo" or "cv": a posterior that is improper, or a fold without a mode.
     """
 
     scales: Array
     effective: Array
     log_evidence: Array
-    loo: LooCurve
-    cv: CvCurve
+    loo: LooCurve | None
+    cv: CvCurve | None
     choices: Mapping[str, ScaleChoice]
     best: Mapping[str, float]
     axis: Axis
     notes: tuple[str, ...]
+    lost: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def curves(self) -> dict[str, Array]:
         """Each criterion so that higher is better, shape (S,)."""
         found = {
             "evidence": self.log_evidence,
-            "loo": self.loo.elpd,
-            "cv": -self.cv.of("log_loss"),
-            "brier": -self.cv.of("brier"),
-            "auc": self.cv.of("auc"),
+            "loo": self._elpd,
+            "cv": -self._of_cv("log_loss"),
+            "brier": -self._of_cv("brier"),
+            "auc": self._of_cv("auc"),
         }
         return {name: values for name, values in found.items() if np.isfinite(values).any()}
 
@@ -91,14 +95,21 @@ class ScaleAxis:
         columns = {
             "effective_parameters": self.effective,
             "log_evidence": self.log_evidence,
-            "elpd_loo": self.loo.elpd,
-            "cv_log_loss": self.cv.of("log_loss"),
-            "train_log_loss": self.cv.of("train_log_loss"),
-            "cv_brier": self.cv.of("brier"),
-            "cv_auc": self.cv.of("auc"),
+            "elpd_loo": self._elpd,
+            "cv_log_loss": self._of_cv("log_loss"),
+            "train_log_loss": self._of_cv("train_log_loss"),
+            "cv_brier": self._of_cv("brier"),
+            "cv_auc": self._of_cv("auc"),
         }
         made: pd.DataFrame = frames.frame(columns, "pandas", frames.numbers(self.scales, "scale"))
         return made
+
+    @property
+    def _elpd(self) -> Array:
+        return np.full(self.scales.size, np.nan) if self.loo is None else self.loo.elpd
+
+    def _of_cv(self, name: str) -> Array:
+        return np.full(self.scales.size, np.nan) if self.cv is None else self.cv.of(name)
 
     def table(self) -> Table:
         """Every scale: effective parameters, log evidence, leave-one-out, and what cross-validation says."""
@@ -163,9 +174,11 @@ class ScaleAxis:
     @property
     def in_words(self) -> str:
         """Whether evidence and prediction disagree, by how much, and why they may."""
-        first, second = self.choices.get("evidence"), self.choices["loo"]
-        if first is None:
-            return "This prior has no evidence; leave-one-out and cross-validation score predictions alone."
+        first, second = self.choices.get("evidence"), self.choices.get("loo")
+        absent = "".join(f"No {_CRITERIA[name]}: {why} " for name, why in self.lost.items())
+        if first is None or second is None or self.loo is None:
+            none = "This prior has no evidence; leave-one-out and cross-validation score predictions alone."
+            return absent.rstrip() or none
         fitted = curve_of(usable(first.points))
         at = min(max(math.log(second.scale), fitted.x[0]), fitted.x[-1])
         lost = float(fitted.top()[1] - fitted(np.array([at]))[0])
@@ -183,8 +196,8 @@ class ScaleAxis:
             "once it is wide."
         )
         return (
-            f"{verdict}: the scale best by leave-one-out has {lost:.2f} nats less evidence than the best, and the "
-            f"scale best by evidence has {abs(gap):.2f} (standard error {error:.2f}) less elpd. {why}"
+            f"{absent}{verdict}: the scale best by leave-one-out has {lost:.2f} nats less evidence than the best, and "
+            f"the scale best by evidence has {abs(gap):.2f} (standard error {error:.2f}) less elpd. {why}"
         )
 
     def figure(self) -> Chart:
@@ -238,7 +251,8 @@ def scale_axis(
     ArgumentError
         If no term of the prior has a scale, or an argument cannot be right.
     FitError
-        If there is no mode at some scale, or the posterior is improper.
+        If no criterion exists at every scale: there is no mode, or the posterior is improper. One that does not has a
+        dash, and a note says why.
     """
     design = as_design(model, data, trials, weights, offset, event, missing, call="scale_axis")
     axis = Axis.of(design, prior, scales, base, SCALES, "scale_axis", beyond=True)
@@ -247,39 +261,68 @@ def scale_axis(
     seed = int(np.random.default_rng(rng).integers(1 << 62)) if isinstance(rng, np.random.Generator) else rng
     choices: dict[str, ScaleChoice] = {}
     log_evidence = np.full(axis.scales.size, np.nan)
+    # One criterion may not exist, such as leave-one-out without a row that holds a coefficient; the others stand.
+    failed: dict[str, FitError] = {}
+    cv: CvCurve | None = None
 
-    def left_out() -> tuple[LooCurve, Array]:
+    def left_out() -> tuple[Array, LooCurve | FitError]:
         effective = effective_along(design, axis.resolved, axis.base, axis.scales)
-        return loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=seed), effective
+        try:
+            return effective, loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=seed)
+        except FitError as error:
+            return effective, error
 
     # Two halves that take about as long.
     with bar() as show, aside(left_out) as other:
         if not axis.resolved.whole:
             picked = np.unique(np.linspace(0, axis.scales.size - 1, min(NODES, axis.scales.size)).round().astype(int))
             sampled = Axis(design, axis.asked, axis.resolved, axis.base, axis.scales[picked], axis.automatic)
-            choices["evidence"] = by_evidence(sampled, seed, show)
-            known = curve_of(usable(choices["evidence"].points))
-            logs = np.log(axis.scales)
-            reached = (logs >= known.x[0] - 1e-12) & (logs <= known.x[-1] + 1e-12)
-            log_evidence = np.where(reached, known(np.clip(logs, known.x[0], known.x[-1])), np.nan)
-        cv = cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=seed, show=show)
+            try:
+                choices["evidence"] = by_evidence(sampled, seed, show)
+            except FitError as error:
+                failed["evidence"] = error
+            else:
+                known = curve_of(usable(choices["evidence"].points))
+                logs = np.log(axis.scales)
+                reached = (logs >= known.x[0] - 1e-12) & (logs <= known.x[-1] + 1e-12)
+                log_evidence = np.where(reached, known(np.clip(logs, known.x[0], known.x[-1])), np.nan)
+        try:
+            cv = cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=seed, show=show)
+        except FitError as error:
+            failed["cv"] = error
         show("leave-one-out", 0, axis.scales.size)
-        loo, effective = other()
-    choices["loo"], choices["cv"] = by_loo(axis, loo, kind), by_cv(axis, cv, "best")
+        effective, loo = other()
+    if isinstance(loo, FitError):
+        failed["loo"] = loo
+    else:
+        choices["loo"] = by_loo(axis, loo, kind)
+    if cv is not None:
+        choices["cv"] = by_cv(axis, cv, "best")
+    if not choices:
+        raise next(iter(failed.values()))
     best = {name: choice.scale for name, choice in choices.items()}
-    best["brier"] = float(axis.scales[int(np.argmin(cv.of("brier")))])
-    if np.isfinite(cv.of("auc")).any():
-        best["auc"] = float(axis.scales[int(np.nanargmax(cv.of("auc")))])
-    notes = dict.fromkeys(note for choice in choices.values() for note in choice.notes)
-    narrow = choices["cv"].one_standard_error
+    notes = list(dict.fromkeys(note for choice in choices.values() for note in choice.notes))
+    if cv is not None:
+        best["brier"] = float(axis.scales[int(np.argmin(cv.of("brier")))])
+        if np.isfinite(cv.of("auc")).any():
+            best["auc"] = float(axis.scales[int(np.nanargmax(cv.of("auc")))])
+        narrow = choices["cv"].one_standard_error
+        notes.append(f"The narrowest prior whose CV log loss is within one standard error of the best: {narrow:.4g}.")
+    # The messages begin with the name of the criterion, as the notes and columns here do.
+    lost = {
+        name: str(failed[name]).removeprefix("choose_scale(by='evidence'): ").removeprefix(f"{called.capitalize()}: ")
+        for name, called in _CRITERIA.items()
+        if name in failed
+    }
     return ScaleAxis(
         axis.scales,
         effective,
         log_evidence,
-        loo,
+        None if isinstance(loo, FitError) else loo,
         cv,
         choices,
         best,
         axis,
-        (*notes, f"The narrowest prior whose CV log loss is within one standard error of the best: {narrow:.4g}."),
+        (*(f"No {_CRITERIA[name]}: {why}" for name, why in lost.items()), *notes),
+        lost,
     )

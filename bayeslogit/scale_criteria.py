@@ -108,6 +108,11 @@ def loo_along(
                 "is minus infinity. Give every column a proper prior, the intercept too, for example "
                 "bayeslogit.priors(default=bayeslogit.Normal(1), intercept=bayeslogit.Normal(5))."
             )
+        if not math.isfinite(result.elpd):
+            raise FitError(
+                f"Leave-one-out: at scale {scale:.3g} some observation has a log score of minus infinity, as the "
+                "estimates run to infinity without it. Give every column a proper prior."
+            )
         found.append(result)
         passed = [*passed[-2:], (scale, result.gaussian)] if result.gaussian is not None else []
         show("leave-one-out", len(found), picked.size)
@@ -217,7 +222,9 @@ def cv_along(
                 show("cross-validation", sum(map(len, held)), len(dealt) * scales.size)
                 train[s].append(fitted)
     except FitError as error:
-        raise FitError(f"Cross-validation: in one of {len(dealt)} folds, {error}") from error
+        words = str(error)
+        words = f"{words[:1].lower()}{words[1:]}" if words.startswith("At scale") else words
+        raise FitError(f"Cross-validation: in one of {len(dealt)} folds, {words}") from error
     return CvCurve(
         scales,
         tuple(

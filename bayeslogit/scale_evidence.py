@@ -227,7 +227,7 @@ class Sampler:
             raise FitError(f"At scale {scale:.3g} there is no mode. {mode.message}")
         exists = existence(self.design, prior, finite_mode=True)
         if not exists.proper:
-            raise FitError(f"At scale {scale:.3g} the posterior is improper. {' '.join(exists.reasons)}")
+            raise FitError(f"At scale {scale:.3g} {'; '.join(exists.reasons)}.")
         self.separated = self.separated or _separates(self.design, mode)
         rung, level = evidence_rung(target, mode, np.random.default_rng(self.seed), first=first, most=most)
         slope, error = slope_of(rung, [(term, None) for term in moving(prior)])

@@ -50,9 +50,16 @@ class SiteSummary:
     lower, upper : array, shape (slopes,)
         Smallest and largest value: values of single rows.
     nobs, n_events : float
+    outcome : str or None
+        Name of its column; None where it was an array, which has none.
+    event, other : str or None
+        The level that counts as 1 and the other, "1" and "0" where the data are so; None for counts of successes, and
+        ``other`` where it does not occur.
+    grouped : bool
+        Whether rows are successes out of more than one trial.
     coding : dict of str to str
-        How the columns were made of the data: levels of the factors, the level that is the event, and a hash of what
-        transforms learned, so that columns which only share a name are not added.
+        How the columns were made of the data: levels of the factors, and a hash of what transforms learned, so that
+        columns which only share a name are not added.
     """
 
     site: str
@@ -69,6 +76,10 @@ class SiteSummary:
     upper: Array
     nobs: float
     n_events: float
+    outcome: str | None
+    event: str | None
+    other: str | None
+    grouped: bool
     coding: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -89,6 +100,11 @@ class SiteSummary:
             If it is missing, damaged or of a newer version.
         """
         record = read_record(path, "site")
+        if record.keys() & {"site", "outcome", "grouped"} == {"site"}:
+            raise FileFormatError(
+                f"{Path(path).name}: does not say which outcome was counted, nor which level is the event, as an "
+                "earlier bayeslogit wrote it; have the site make it again with this one."
+            )
         try:
             p = len(record["columns"])
             record["columns"] = listed(record["columns"])
@@ -127,6 +143,8 @@ class Pooled:
     prior : ResolvedPrior
     sites : tuple of str
     nobs, n_events : float
+    notes : tuple of str
+        What differs between sites without harm, and what became of a step that went too far.
     """
 
     columns: tuple[str, ...]

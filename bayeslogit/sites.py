@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import math
 import operator
@@ -77,6 +78,7 @@ def site_summary(design: Design, beta: Any = None, *, site: str) -> SiteSummary:
     center = target.coordinates.center
     mean = m.mean if center is None else center
     squares = m.squares + m.count * (m.mean - mean) ** 2
+    zero_one = design.spec.event is None and not tally.grouped
     return SiteSummary(
         site=str(site),
         columns=tuple(design.columns),
@@ -92,6 +94,10 @@ def site_summary(design: Design, beta: Any = None, *, site: str) -> SiteSummary:
         upper=m.upper,
         nobs=float(tally.nobs),
         n_events=float(tally.events),
+        outcome=design.spec.outcome if isinstance(design.spec, FormulaSpec) else None,
+        event="1" if zero_one else design.spec.event,
+        other="0" if zero_one else design.spec.other,
+        grouped=tally.grouped,
         coding=_coding(design.spec),
     )
 
@@ -124,7 +130,8 @@ def pool_sites(
     Raises
     ------
     DataError
-        If the sites disagree about columns, how these were made, or coefficients, or one is there twice.
+        If the sites disagree about the outcome, its event, columns, how these were made, or coefficients, or one is
+        there twice.
     PriorError
         If the prior has kinks, is of the whole model, or needs rows.
     """
@@ -152,12 +159,12 @@ def pool_sites(
         )
     step = factor.solve(here.score)
     decrement = math.sqrt(max(float(step @ here.score), 0.0))
-    notes: tuple[str, ...] = ()
-    forward = gamma + step
+    notes = _outcome_notes(sites)
+    forward, too_far = gamma + step, False
     if previous is not None and here.log_density < previous.log_posterior - 1e-9 * (1.0 + abs(here.log_density)):
         forward = 0.5 * (pooled.gamma(previous.beta) + gamma)
-        notes = ("The last step went too far: the next coefficients are half-way back.",)
-    converged = decrement <= tol and not notes
+        notes, too_far = ("The last step went too far: the next coefficients are half-way back.", *notes), True
+    converged = decrement <= tol and not too_far
     covariance = pooled.covariance(factor.inverse)
     return Pooled(
         columns=first.columns,
@@ -232,14 +239,71 @@ def _read(summaries: Sequence[SiteSummary | str | os.PathLike[str]]) -> list[Sit
         _same_coding(first, site)
         if not np.array_equal(site.beta, first.beta):
             raise DataError(f"pool_sites(): {site.site} took its sums at other coefficients than {first.site}.")
+    # A site may lack one of the levels, or its outcome a name: it may agree with two that disagree.
+    for one, another in itertools.combinations(sites, 2):
+        _same_outcome(one, another)
     return sites
+
+
+def _same_outcome(first: SiteSummary, site: SiteSummary) -> None:
+    """What counts as an event must be one and the same."""
+    if first.outcome != site.outcome and first.outcome is not None and site.outcome is not None:
+        raise DataError(
+            f"pool_sites(): the outcome is {site.outcome!r} at {site.site} and {first.outcome!r} at {first.site}: "
+            "another outcome has a model of its own. If it is the same one, give its column one name at all sites."
+        )
+    (event, other), (here, beside) = _levels(first), _levels(site)
+    if event != here or (other != beside and other is not None and beside is not None):
+        advice = "say which is the event by event= in each site's design"
+        if first.grouped != site.grouped:
+            advice = "give 0 and 1, with 1 for what the counts count, where rows are single"
+        raise DataError(
+            f"pool_sites(): the outcome is {_coded(site)} at {site.site} and {_coded(first)} at {first.site}; {advice}."
+        )
+
+
+def _levels(site: SiteSummary) -> tuple[str | None, str | None]:
+    """The event and the other level, in which True is 1 is 1.0, and "Yes" is "yes"; what is counted is a 1."""
+    if site.event is None:
+        return _plain("1"), _plain("0")
+    plain = _plain(site.event), None if site.other is None else _plain(site.other)
+    return (site.event, site.other) if plain[0] == plain[1] else plain
+
+
+def _plain(level: str) -> str:
+    word = level.strip().casefold()
+    try:
+        return repr(float({"true": "1", "false": "0"}.get(word, word)))
+    except ValueError:
+        return word
+
+
+def _coded(site: SiteSummary) -> str:
+    if site.event is None:
+        return "counts of successes"
+    return f"{site.event} against {'what does not occur' if site.other is None else site.other}"
+
+
+def _outcome_notes(sites: Sequence[SiteSummary]) -> tuple[str, ...]:
+    """Where sites write the same outcome in other ways, or do not say what it is called."""
+    notes: list[str] = []
+    written: dict[str, list[str]] = {}
+    for site in sites:
+        if site.event is None or site.other is not None:
+            written.setdefault(_coded(site), []).append(site.site)
+    if len(written) > 1:
+        words = "; ".join(f"{how} at {', '.join(names)}" for how, names in written.items())
+        notes.append(f"The outcome is written in {len(written)} ways, taken for the same: {words}.")
+    named = next((site.outcome for site in sites if site.outcome is not None), None)
+    without = [site.site for site in sites if site.outcome is None]
+    if named is not None and without:
+        notes.append(f"The outcome of {', '.join(without)} is an array without a name, taken for {named!r}.")
+    return tuple(notes)
 
 
 def _coding(spec: Any) -> dict[str, str]:
     """How columns were made of the data, in words or hashes that tell no row."""
     found = {}
-    if spec.event is not None and spec.other is not None:
-        found["outcome"] = f"{spec.event} against {spec.other}"
     for name, learned in learned_transforms(spec).items():
         found[f"transform {name}"] = hashlib.sha256(json.dumps(learned, default=str).encode()).hexdigest()
     if isinstance(spec, FormulaSpec):
@@ -261,14 +325,9 @@ def _same_coding(first: SiteSummary, site: SiteSummary) -> None:
                 f"{first.site}, so that columns of one name are not the same. Write it with numbers that all sites "
                 "agree on, such as I((age - 40) / 10), or with all its knots and bounds."
             )
-        if kind == "levels":
-            raise DataError(
-                f"pool_sites(): {name} has the levels {there} at {site.site} and {here} at {first.site}; name them in "
-                "the formula, C(factor, levels=['a', 'b'])."
-            )
         raise DataError(
-            f"pool_sites(): the outcome is {there} at {site.site} and {here} at {first.site}; say which is the event "
-            "by event= in each site's design."
+            f"pool_sites(): {name} has the levels {there} at {site.site} and {here} at {first.site}; name them in "
+            "the formula, C(factor, levels=['a', 'b'])."
         )
 
 

@@ -70,18 +70,15 @@ def test_the_evidence_curve_and_its_optimum_are_those_of_dense_integration(one_s
     choice = bl.choose_scale(bl.Design.from_arrays(x[:, None], y), prior=prior)
     near = choice.scales > 0.05  # below, the lattice is too coarse for the prior
     exact = np.array([dense.log_evidence(c) for c in choice.scales[near]])
-    np.testing.assert_array_less(
-        np.abs(choice.values - 0.0)[near] * 0.0 + np.abs(choice.values[near] - exact),
-        np.maximum(4.0 * choice.errors[near], 2e-4),
-    )
+    np.testing.assert_array_less(np.abs(choice.values[near] - exact), np.maximum(4.0 * choice.errors[near], 2e-4))
     fine = np.geomspace(0.05, 30.0, 1501)
     curve = np.array([dense.log_evidence(c) for c in fine])
     best = fine[np.argmax(curve)]
     assert choice.at_boundary is None and "maximised" in choice.criterion
     assert abs(np.log(choice.scale / best)) < 4.0 * choice.scale_mcse + 0.01
     above = fine[curve > curve.max() - 1.92]
-    assert choice.uncertainty[0] == pytest.approx(above[0], rel=0.03)
-    assert choice.uncertainty[1] == pytest.approx(above[-1], rel=0.03)
+    assert choice.uncertainty[0] == pytest.approx(above[0], rel=0.01)  # a step of the fine grid is 0.4 %
+    assert choice.uncertainty[1] == pytest.approx(above[-1], rel=0.01)
 
 
 def test_fishers_identity_gives_the_slope_of_the_evidence():
@@ -143,7 +140,7 @@ def test_the_loo_optimum_is_that_of_refits_without_each_row():
             eta = fit.params.to_numpy() @ np.r_[1.0, X[i]]
             total += y[i] * eta - np.logaddexp(0.0, eta)
         brute.append(total)
-    np.testing.assert_allclose(choice.values, brute, atol=0.05)
+    np.testing.assert_allclose(choice.values, brute, atol=0.01)
     assert choice.scale == scales[np.argmax(brute)]
 
 
@@ -204,11 +201,11 @@ def test_scales_of_groups_solve_the_fixed_point_and_beat_a_common_scale():
     for name, own in groups.items():
         # tau^2 = E |b|^2 / d in base units, up to the width of the Newton step.
         ratio = np.mean([second[c] / scale[fit.params.index.get_loc(c)] ** 2 for c in own])
-        assert ratio == pytest.approx(1.0, abs=0.03), name
+        assert ratio == pytest.approx(1.0, abs=0.005), name
     common = bl.choose_scale(design, prior=bl.Normal)
     assert choice.log_evidence > common.value + 1.0
     one = bl.choose_scales(design, prior=bl.Normal, groups={"all": [f"x{j}" for j in range(1, 7)]})
-    assert np.log(one.scales["all"] / common.scale) == pytest.approx(0.0, abs=0.03)
+    assert np.log(one.scales["all"] / common.scale) == pytest.approx(0.0, abs=0.003)
     assert one.log_evidence == pytest.approx(common.value, abs=0.01)
 
 
@@ -216,7 +213,7 @@ def test_a_laplace_prior_has_group_scales_too():
     _, _, design = simulated(200, 4, 0.8, 6)
     one = bl.choose_scales(design, prior=bl.Laplace, groups={"all": ["x1", "x2", "x3", "x4"]})
     common = bl.choose_scale(design, prior=bl.Laplace)
-    assert np.log(one.scales["all"] / common.scale) == pytest.approx(0.0, abs=0.04)
+    assert np.log(one.scales["all"] / common.scale) == pytest.approx(0.0, abs=0.004)
     assert {term.family for term in bl.fit(design, prior=one.prior).prior.terms} == {"flat", "laplace"}
 
 
@@ -265,7 +262,7 @@ def test_the_curve_between_points_is_a_cubic_with_their_slopes():
     np.testing.assert_allclose(curve(at), at**3 - 2.0 * at, atol=1e-12)
     hill = Hermite(x, -((x - 0.3) ** 2), -2.0 * (x - 0.3))
     assert hill.top() == pytest.approx((0.3, 0.0), abs=1e-6)
-    assert hill.within(0.25) == pytest.approx((-0.2, 0.8), abs=0.01)
+    assert hill.within(0.25) == pytest.approx((-0.2, 0.8), abs=1e-4)
 
 
 def test_the_axis_shows_every_criterion_and_says_whether_they_agree():
@@ -279,6 +276,72 @@ def test_the_axis_shows_every_criterion_and_says_whether_they_agree():
     words = str(axis.optima())
     assert "agree" in words and "CV log loss" in words
     assert axis.figure().svg().startswith("<svg") and axis.choices["cv"].figure().svg().startswith("<svg")
+
+
+def rare(events):
+    X = np.random.default_rng(1).normal(size=(40, 2))
+    return bl.Design.from_arrays(X, np.isin(np.arange(40), events).astype(float))
+
+
+def test_a_criterion_that_does_not_exist_leaves_the_others_on_the_axis():
+    design = rare([7])  # without its only event the flat intercept has nothing to hold it
+    axis = bl.scale_axis(design, prior=bl.Normal, scales=[0.5, 1.0, 4.0], folds=2, rng=1)
+    assert axis.loo is None and axis.cv is None and set(axis.choices) == set(axis.best) == {"evidence"}
+    assert axis.lost["loo"].startswith("the posterior without row 7 is improper at scale 0.5, so that its log score")
+    assert axis.lost["cv"].startswith("in one of 2 folds, at scale 0.5 there is no mode.")
+    alone = bl.choose_scale(design, prior=bl.Normal, scales=[0.5, 1.0, 4.0], rng=1)
+    np.testing.assert_allclose(axis.log_evidence, alone.values, atol=1e-9)
+    assert np.isfinite(axis.effective).all() and axis.statistics["elpd_loo"].isna().all()
+    assert axis.table().rows[0][3:8] == pytest.approx([np.nan] * 5, nan_ok=True)
+    words = " ".join(str(axis).split())
+    assert words.count("No leave-one-out: the posterior without row 7 is improper") == 2
+    assert words.count("No cross-validation: in one of 2 folds") == 2 and list(axis.curves) == ["evidence"]
+    assert axis.figure().svg().startswith("<svg") and repr(axis).startswith("<ScaleAxis: 3 scales; best evidence")
+    with pytest.raises(bl.ArgumentError, match="there is no cross-validation to show: in one of 2 folds"):
+        bl.plot.train_test(axis)
+    for by, words in (("loo", "Leave-one-out: the posterior without row 7"), ("cv", "Cross-validation: in one of")):
+        with pytest.raises(bl.FitError, match=words):
+            bl.choose_scale(design, prior=bl.Normal, by=by, scales=[0.5, 1.0, 4.0], folds=2)
+
+
+def test_what_is_improper_is_said_once_and_cross_validation_stands_alone():
+    x = np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
+    separated = bl.Design.from_arrays(x[:, None], (x > 0.0).astype(float))
+    with pytest.raises(
+        bl.FitError, match=r"^At scale 1 the posterior is improper: Intercept, x1 together separate"
+    ) as caught:
+        bl.choose_scale(separated, prior=bl.Cauchy(1), scales=[1.0, 2.0])
+    assert str(caught.value).count("improper") == 1 and str(caught.value).endswith("make up for it.")
+    axis = bl.scale_axis(separated, prior=bl.Cauchy(1), scales=[1.0, 2.0], folds=3, rng=1)
+    assert set(axis.choices) == {"cv"} and list(axis.lost) == ["evidence", "loo"]
+    assert axis.lost["evidence"] == str(caught.value) and axis.in_words.startswith("No evidence: At scale 1")
+    assert np.isnan(axis.log_evidence).all() and np.isfinite(axis.statistics["cv_log_loss"]).all()
+    assert bl.plot.train_test(axis) is not None
+
+
+def test_an_axis_without_evidence_has_the_rest_and_one_without_any_criterion_is_refused():
+    x, y = np.repeat([0.0, 1.0], [10, 5]), np.r_[[0.0, 1.0] * 5, np.ones(5)]
+    design = bl.Design.from_arrays(np.column_stack([x, np.cos(np.arange(15))]), y)
+    axis = bl.scale_axis(design, prior=bl.Cauchy(1), scales=[0.5, 2.0], folds=3, rng=1, kind="mode")
+    assert axis.lost == {
+        "evidence": "at no two scales is the Monte-Carlo error of the log evidence known. Use by='loo' or by='cv'."
+    }
+    assert set(axis.best) == {"loo", "cv", "brier", "auc"} and axis.notes[0].startswith("No evidence: at no two")
+    with pytest.raises(
+        bl.FitError, match=r"^At scale 0\.5 there is no mode\. No finite mode: every observation is a fail"
+    ):
+        bl.scale_axis(rare([]), prior=bl.Normal, scales=[0.5, 1.0], folds=2)
+
+
+def test_estimates_that_run_off_without_a_row_leave_no_leave_one_out_of_the_mode_to_choose_by():
+    # x separates all rows but the tenth; without it the flat slope has no finite mode at any scale of z's prior.
+    x = np.r_[np.linspace(-2.0, -0.4, 9), 0.5, np.linspace(0.2, 2.0, 10)]
+    design = bl.Design.from_arrays(np.column_stack([x, np.cos(np.arange(20))]), np.repeat([0.0, 1.0], 10))
+    prior = bl.priors(default=bl.Normal(1), terms={"x1": bl.Flat()})
+    with pytest.raises(
+        bl.FitError, match=r"at scale .* some observation has a log score of minus infinity, as the est"
+    ):
+        bl.choose_scale(design, prior=prior, scales=4, by="loo", kind="mode")
 
 
 def test_the_chosen_prior_fits_and_says_that_its_evidence_is_maximised():

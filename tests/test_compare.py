@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy.optimize import minimize
 from scipy.special import expit
@@ -17,7 +18,7 @@ from scipy.stats import cauchy, laplace, norm, t
 
 import bayeslogit as bl
 from bayeslogit._compare import difference, stacking
-from bayeslogit.comparison_rows import separate_units
+from bayeslogit.comparison_rows import alike, separate_units
 from bayeslogit.disagreement import mean_probabilities, regions
 
 
@@ -202,9 +203,12 @@ def test_regions_are_bands_of_columns_and_count_observations():
     tied = np.where(x < 40.0, 0.0, x)
     low = regions([("tied", tied)], np.column_stack([np.full(100, 0.5), np.where(x < 40, 0.9, 0.5)]), np.ones(100))
     assert (low[0].words, low[0].share) == ("at most 0", 0.4)
-    # Twice the weight where the fits agree: the same region is a smaller share of the observations.
+    # Twice the weight where the fits agree: nine tenths of 190 are reached at x = 85, and above are 4 * 2 + 10.
     count = np.where(x >= 90, 1.0, 2.0)
-    assert regions([("x", x)], probabilities, count)[0].share == pytest.approx(10 / 190 * 2, abs=0.06)
+    heavy = regions([("x", x)], probabilities, count)[0]
+    assert (heavy.words, heavy.observations) == ("above 85 (highest 10 %)", 18.0)
+    assert (heavy.share, heavy.mean_range) == pytest.approx((18 / 190, 10 * 0.4 / 18))
+    assert heavy.probability == pytest.approx([0.5, (8 * 0.5 + 10 * 0.9) / 18])
 
 
 def test_many_rows_are_averaged_as_if_their_log_odds_were_normal():
@@ -338,6 +342,68 @@ def test_other_rows_outcomes_and_orders_are_refused():
         bl.compare({"a": fit, "b": bl.fit("y ~ x", mixed, prior=bl.Normal(1.0))})
 
 
+def reordered(n=100):
+    """Rows whose outcomes are sorted, and another order of them with the same outcomes."""
+    rng = np.random.default_rng(1)
+    y = np.sort(rng.binomial(1, 0.5, n))
+    none = int(np.count_nonzero(y == 0))
+    order = np.r_[rng.permutation(none), none + rng.permutation(n - none)]
+    data = {"p": rng.normal(size=n), "q": rng.normal(size=n), "g": rng.choice(["u", "v"], n)}
+    return pd.DataFrame({**data, "y": y}), order
+
+
+@pytest.mark.parametrize(
+    ("designs", "words"),
+    [
+        (
+            lambda d, e: ("y ~ p", d, "y ~ q", e),
+            r"by the index of the data: row 0 is 0 in the first and \d+ in the sec",
+        ),
+        (lambda d, e: ("y ~ p", d, "y ~ q", e.reset_index(drop=True)), "the same rows in another order. Give both"),
+        (lambda d, e: ("y ~ p", d, "y ~ g", pl.from_pandas(e)), "the same rows in another order. Give both"),
+        (lambda d, e: ("y ~ g", d, "y ~ 1", e.to_dict("list")), "the same rows in another order. Give both"),
+        (lambda d, e: (d[["p", "q"]].to_numpy(), d["y"], e[["p", "q"]].to_numpy(), e["y"].to_numpy()), "another order"),
+        (lambda d, e: ("y ~ p", d, e[["p"]].to_numpy(), e["y"].to_numpy()), "another order"),
+    ],
+    ids=["index", "frames", "polars", "one factor", "arrays", "formula and array"],
+)
+def test_another_order_of_the_same_outcomes_is_refused(designs, words):
+    data, order = reordered()
+    one, first, two, second = designs(data, data.iloc[order])
+    with pytest.raises(bl.DataError, match=words):
+        alike("ab", [_design(one, first), _design(two, second)])
+
+
+def _design(model, data):
+    if isinstance(model, str):
+        return bl.Design.from_formula(model, data)
+    return bl.Design.from_arrays(model, data, names=["p", "q"][: model.shape[1]])
+
+
+def test_other_columns_of_the_same_rows_are_compared_whatever_their_names():
+    data, _ = reordered()
+    other = np.random.default_rng(2).normal(size=(100, 2))
+    rows = data[["p", "q"]].to_numpy()
+    # Balanced columns of an experiment: as many ones beside as many events, and no other order.
+    y, x, z = np.tile([0, 1], 50), np.tile([0.0, 0.0, 1.0, 1.0], 25), np.repeat([0.0, 1.0], 50)
+    gaps = data.assign(q=data["q"].where(data.index != 3))
+    for first, second in [
+        (_design("y ~ p", data), _design("y ~ q + g", data.copy())),
+        (_design("y ~ p", data), _design("y ~ q", data.assign(q=2.0 * data["q"]))),
+        (_design("y ~ p", data), _design("y ~ q", data.set_index(data.index + 1000))),
+        (_design("y ~ p", data), _design("y ~ g", pl.from_pandas(data))),
+        (_design("y ~ p + q", data), _design("y ~ g", data.assign(p=data["p"].astype(str)))),
+        (_design(rows, data["y"].to_numpy()), _design(other, data["y"].to_numpy())),
+        (_design(rows, data["y"].to_numpy()), _design(rows[:, ::-1], data["y"].to_numpy())),
+        (_design(x[:, None], y), _design(z[:, None], y)),
+        (
+            bl.Design.from_formula("y ~ q", gaps, missing="drop"),
+            bl.Design.from_formula("y ~ p", gaps.assign(p=gaps["p"].where(gaps.index != 3)), missing="drop"),
+        ),
+    ]:
+        alike("ab", [first, second])
+
+
 def test_the_arguments_are_checked(tmp_path):
     fit = bl.fit("y ~ x", small(), prior=bl.Normal(1.0))
     for wrong in ({"a": fit}, [fit, fit], {}):
@@ -371,7 +437,7 @@ def test_counts_compare_as_their_expanded_rows():
         tables.append(bl.compare(fits, nuts=False).table.records())
     for one, other in zip(*tables, strict=True):
         for key in ("elpd", "elpd_se", "elpd_diff", "elpd_diff_se", "p_loo", "weight", "log_evidence"):
-            assert one[key] == pytest.approx(other[key], abs=0.02), key
+            assert one[key] == pytest.approx(other[key], abs=1e-9), key
     units = separate_units(grouped)
     assert units.copies.sum() == trials.sum()
     assert units.design.reduce(lambda block: float(block.successes.sum())) == y.sum()

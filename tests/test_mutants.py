@@ -350,3 +350,21 @@ def test_jeffreys_density_is_zero_where_columns_depend_and_right_where_they_near
             R = np.linalg.qr(np.sqrt(mean * (1.0 - mean))[:, None] * rows, mode="r")
             expected = np.sum(np.log(np.abs(np.diag(R))))
             assert slope.log_density - data.log_density == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("passes", [2, 3])
+def test_a_search_of_few_passes_counts_them(passes, monkeypatch):
+    design = _design(8, 40_000)
+    target, calls = LogPosterior.of(design, bl.Normal(1.0).resolve(design)), []
+    for name in ("expand", "slope", "reach", "root", "majorant"):
+        real = getattr(LogPosterior, name)
+
+        def counted(self, *args, _real=real, _name=name, **options):
+            if self.design is design:
+                calls.append(_name)
+            return _real(self, *args, **options)
+
+        monkeypatch.setattr(LogPosterior, name, counted)
+    mode = find_mode(target, passes=passes)
+    assert mode.road is Road.SAMPLE_THEN_NEWTON and mode.n_sampled > 0
+    assert mode.n_passes == len(calls) <= passes and mode.n_hessians == calls.count("expand")

@@ -195,6 +195,10 @@ def test_searches_and_pipelines_within_pipelines_are_opened(pima):
     assert fit.prior.labels()[1] == f"normal(0, {search.best_params_['pipeline__logisticregression__C'] ** 0.5:.3g})"
 
 
+def search(**options):
+    return GridSearchCV(make_pipeline(StandardScaler(), LogisticRegression()), {}, cv=2, **options)
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
     [
@@ -204,6 +208,16 @@ def test_searches_and_pipelines_within_pipelines_are_opened(pima):
         (lambda m, X, y: (m, X, y.where(y.index > 3)), bl.DataError, "nan is not a class of the estimator"),
         (lambda m, X, y: (m, X, y, "balanced"), bl.DataError, "weights must be numbers"),
         (lambda m, X, y: (m, X, y.iloc[:9]), bl.DataError, r"y has shape \(9,\), X has 532 rows"),
+        (
+            lambda m, X, y: (search(refit=False).fit(X, y), X, y),
+            bl.ArgumentError,
+            "refit=False; fit its best parameter",
+        ),
+        (
+            lambda m, X, y: (search(), X, y),
+            bl.ArgumentError,
+            r"GridSearchCV\): this search holds no fitted .*: call its",
+        ),
     ],
 )
 def test_what_is_no_peer_is_said(pima, wrong, error, words):
@@ -322,6 +336,18 @@ def test_what_statsmodels_fits_and_this_does_not_is_said():
     ]:
         with pytest.raises(error, match=words):
             bl.from_statsmodels(result)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_estimates_of_statsmodels_that_are_no_numbers_are_called_so():
+    births = bl.datasets.load("lbw")
+    X = sm.add_constant(births[["age", "lwt"]])
+    lost = sm.Logit(births["low"], X).fit(start_params=[np.nan] * 3, method="bfgs", maxiter=2, disp=0)
+    assert np.isnan(lost.params).all()
+    fit = bl.from_statsmodels(lost)
+    assert fit.notes[0] == "statsmodels' Logit did not end: some of its coefficients are no numbers."
+    whole = bl.from_statsmodels(sm.Logit(births["low"], X).fit(disp=0))
+    np.testing.assert_allclose(fit.params, whole.params, rtol=1e-9)
 
 
 def test_a_prior_of_numbers_fits_the_columns_that_it_was_made_for(pima):

@@ -451,3 +451,28 @@ def test_weights_that_add_up_to_enough_need_no_word(total, wells):
 def test_few_rows_without_weights_need_no_word():
     made = bl.Design.from_arrays([[1.0], [2.0], [4.0]], [0, 1, 0])
     assert not any("add up to" in note for note in bl.preset("rstanarm").resolve(made).notes)
+
+
+def test_keys_of_terms_may_be_typed_with_other_blanks_and_quotes():
+    rows = {"g": ["u v", "w"] * 10, "x": np.arange(20.0), "y": [0, 1, 1, 0, 1] * 4}
+    design = bl.Design.from_formula("y ~ C(g, levels=['u v','w']) + I((x-3)/2)", rows)
+    assert "C(g, levels=['u v', 'w'])" in design.terms
+    exact = bl.priors(terms={"C(g, levels=['u v', 'w'])": bl.Normal(2.0), "I((x - 3) / 2)": bl.Laplace(3.0)})
+    for factor, slope in [
+        ("C(g, levels=['u v','w'])", "I((x-3)/2)"),
+        ('C( g,levels=["u v", "w"] )', " I( (x - 3)/2 )"),
+        ("C(g,levels=['u v','w'])[T.w]", "I((x - 3) / 2)"),
+    ]:
+        typed = bl.priors(terms={factor: bl.Normal(2.0), slope: bl.Laplace(3.0)})
+        assert typed.resolve(design).labels() == exact.resolve(design).labels()
+    with pytest.raises(
+        bl.PriorError, match=r"priors\(terms=\.\.\.\) names C\(g, levels=\['uv','w'\]\), which the desi"
+    ):
+        bl.priors(terms={"C(g, levels=['uv','w'])": bl.Normal(2.0)}).resolve(design)
+    with pytest.raises(bl.PriorError, match=r"I\(\(x - 3\) / 2\) has two priors, Normal\(1\) and Normal\(2\)"):
+        bl.priors(terms={"I((x-3)/2)": bl.Normal(1.0), "I((x - 3)/2)": bl.Normal(2.0)}).resolve(design)
+    # Names that differ in nothing else are not mixed up.
+    close = bl.Design.from_arrays(np.eye(20)[:, :2], rows["y"], names=["a b", "ab"])
+    assert bl.priors(terms={"a b": bl.Normal(2.0)}).resolve(close).labels() == ("flat", "normal(0, 2)", "flat")
+    with pytest.raises(bl.PriorError, match="names a  b, which"):
+        bl.priors(terms={"a  b": bl.Normal(2.0)}).resolve(close)
