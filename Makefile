@@ -52,8 +52,8 @@ prove: develop ## what needs Chromium, LaTeX, R or an hour, and the oldest suppo
 	@$(PYTEST) -m prove || { status=$$?; \
 	  if [ $$status -eq 5 ]; then echo "make prove: no test is marked prove yet"; else exit $$status; fi; }
 
-mutants: develop ## put small faults into the rooms of the numbers, one by one, and say which no test notices (hours)
-	@$(THREADS) .venv/bin/python tools/mutants.py
+mutants: develop ## put small faults into logistic, priors, target and solve; say which no test notices (an hour)
+	@$(THREADS) .venv/bin/python tools/mutants.py logistic _priors target solve
 
 lowest: develop ## run the quick tests with the oldest dependencies that pyproject.toml allows (Python 3.12)
 	@echo "make lowest: the quick tests with the oldest versions that pyproject.toml allows, in .venv-lowest"

@@ -9,7 +9,7 @@ import bayeslogit as bl
 from bayeslogit.densities import DENSITIES
 from bayeslogit.firth import firth
 from bayeslogit.kernels import THREADS_PAY
-from bayeslogit.logistic import logit
+from bayeslogit.logistic import expected_expit, logit
 from bayeslogit.mode import Road, Status
 from bayeslogit.penalties import common
 from bayeslogit.resolved import from_description
@@ -69,6 +69,9 @@ def test_no_values_have_the_common_value_zero():
 
 def test_log_odds_are_double_whatever_comes_in():
     assert logit(np.array([0.1], dtype=np.float32)).dtype == np.float64
+    single = np.array([0.3, -2.0], dtype=np.float32), np.array([1.25, 7.0], dtype=np.float32)
+    double = single[0].astype(np.float64), single[1].astype(np.float64)
+    np.testing.assert_array_equal(expected_expit(*single), expected_expit(*double))
 
 
 def test_unknown_scales_are_refused_where_they_cannot_be():

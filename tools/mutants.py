@@ -1,4 +1,4 @@
-"""Mutation tests: would a test notice if a line of these rooms were wrong? `make mutants` runs it; it takes an hour.
+"""Mutation tests: would a test notice if a line of these rooms were wrong? `make mutants` runs it on four of them.
 
     python tools/mutants.py [room ...] [--share 0.25] [--seed 1] [--folder DIR] [--survivors]
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import gc
 import importlib
 import importlib.util
@@ -37,7 +36,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 
 import pytest  # noqa: E402 - after the number of threads is set
 from mutations import Mutant, mutants_of, mutated, users_of  # noqa: E402
-from reached import QUIET, ROOT, Survey, forked, path_of, survey  # noqa: E402
+from reached import QUIET, ROOT, Survey, caches, forked, path_of, survey  # noqa: E402
 
 ROOMS = (
     *("logistic", "densities", "families", "families_joint", "families_unknown", "families_whole", "_priors"),
@@ -98,7 +97,6 @@ def limit(tests: list[str], found: Survey) -> float:
 
 
 Swap = tuple[types.FunctionType, types.CodeType]
-_CACHE = type(functools.cache(limit))
 
 
 class Swapper:
@@ -111,7 +109,6 @@ class Swapper:
         self.sound: dict[str, bool] = {}
         self.session: pytest.Session | None = None
         self.items: dict[str, Any] = {}
-        self.caches: list[Any] = []
 
     def tried(self, mutant: Mutant, changed: list[Swap], tests: list[str]) -> Result:
         """The verdict of tests that pass in such a process without a fault."""
@@ -131,7 +128,7 @@ class Swapper:
         """In a forked process: put the fault in, run the tests to the first failure, and send which it was."""
         for function, code in changed:
             function.__code__ = code
-        for kept in self.caches:  # what was worked out before the fault
+        for kept in caches():  # what was worked out before the fault
             kept.cache_clear()
         stop = First(self.found.seconds)
         assert self.session is not None
@@ -164,8 +161,6 @@ class Swapper:
         for each in gc.get_objects():
             if isinstance(each, types.FunctionType):
                 functions.setdefault(each.__code__.co_filename, []).append(each)
-            elif isinstance(each, _CACHE) and each.__module__.startswith("bayeslogit"):
-                self.caches.append(each)
         gc.freeze()
         sound: dict[str, dict[Any, types.CodeType]] = {}
         for mutant, tests in self.jobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import resource
@@ -19,6 +20,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 _TOOL = 4  # of sys.monitoring
 _MEMORY = 8 << 30
+_CACHE = type(functools.cache(sys.exit))
 # What tests import on the way, and no forked process should import again.
 _PRELOADED = {"bayeslogit", "scipy", "sklearn", "statsmodels", "pandas", "pyarrow", "polars", "formulaic", "jinja2"}
 _PRELOADED |= {"pymc", "pytensor", "numba"}
@@ -75,6 +77,8 @@ class Watch:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: Any, nextitem: Any) -> Any:
+        for kept in caches():  # or only the first test that asks would be seen to reach what made it
+            kept.cache_clear()
         self.fresh()
         began = time.process_time()
         result = yield
@@ -87,6 +91,13 @@ class Watch:
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
             self.failed.append(report.nodeid)
+
+
+def caches() -> list[Any]:
+    """The functions of the package that keep their results."""
+    rooms = [module for name, module in sys.modules.items() if name.startswith("bayeslogit.")]
+    found = {id(each): each for room in rooms for each in vars(room).values() if isinstance(each, _CACHE)}
+    return [each for each in found.values() if each.__module__.startswith("bayeslogit.")]
 
 
 def path_of(room: str) -> Path:
