@@ -109,6 +109,7 @@ class SiteScores(NamedTuple):
     notes: tuple[str, ...]
     pareto_k: Array | None = None
     mcse: float = 0.0
+    error: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +139,9 @@ class LooResult:
         Units whose model was fitted again without them.
     mcse : float
         Monte-Carlo standard error of ``elpd``; 0 where nothing was drawn.
+    error : float
+        Size of the error to expect of ``elpd``, nats: Monte-Carlo, and what the series behind the cavities leaves; NaN
+        where there is no measure of it.
     weighted : bool
         Whether some weight is not a whole number, so that "one observation" is only a manner of speaking.
     prior : str
@@ -162,6 +166,7 @@ class LooResult:
     prior: str
     notes: tuple[str, ...]
     gaussian: Gaussian | None = None
+    error: float = math.nan
 
     @classmethod
     def of(cls, sites: Sites, found: SiteScores, *, kind: str, prior: str, weighted: bool) -> LooResult:
@@ -189,6 +194,7 @@ class LooResult:
             weighted=weighted,
             prior=prior,
             notes=found.notes,
+            error=found.error,
         )
 
     def table(self) -> Table:

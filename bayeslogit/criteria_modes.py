@@ -24,6 +24,8 @@ _JEFFREYS = 0.05
 CALM = 0.05
 # Second-order change of a score, nats, above which a site is fitted again.
 _LARGE_CHANGE = 0.01
+# First-order change of the log-odds of a row, above which it is fitted again where columns have flat priors.
+_LONG = 0.5
 # Share of its rate that the score of a coefficient at its kink may come to, by a linear guess.
 _CLOSE = 0.98
 _AT_ONCE = 1 << 20
@@ -58,6 +60,9 @@ def mode_scores(field: Field, sites: Sites, mode: Mode, most_refits: int) -> Sit
         | (np.abs(scores - _score(first, sites)) > _LARGE_CHANGE)
         | (bounded != second)
     )
+    if field.ground.target.prior.flat.any():
+        # Such a row may be what alone keeps the others from having no finite mode.
+        far |= np.abs(lever * step) > _LONG
     if kinks:
         far |= _leaves_set(field, sites, active, half, step)
     flags = np.zeros(len(sites), dtype=FLAG)

@@ -18,17 +18,20 @@ from bayeslogit.logistic import expected_terms, log_odds_terms
 from bayeslogit.mode import Mode
 from bayeslogit.posterior.controls import corrected
 from bayeslogit.posterior.ground import Chunk, Ground
-from bayeslogit.posterior.pairs import Pairs, Proposal
+from bayeslogit.posterior.pairs import WIDE_DEFENCES, Pairs, Proposal
 from bayeslogit.posterior.psis import khat_limit, smooth
 from bayeslogit.posterior.variational import Gaussian, fit_gaussian
 
 Array = NDArray[np.float64]
-# Pairs of a first batch and at most.
-_PAIRS, _MOST_PAIRS = 300, 16000
+# Pairs of a first batch and at most, and at most of few rows: so many that rows times pairs are a number.
+_PAIRS, _MOST_PAIRS, _MOST_OF_FEW, _ROWS_TIMES_PAIRS = 300, 16000, 64000, 2_000_000
+# Monte-Carlo error over what is enough, and pairs, from which on the proposal is moved to the moments of what has been
+# drawn; how often at most; and the points a coordinate that these moments need.
+_FAR, _ADAPTS_AT, _ADAPTATIONS, _ENOUGH_POINTS = 3.0, 1200, 2, 5.0
 # Of the Gaussians without a site, sds.
 TOL = 1e-3
 # Skewness of the row's log-odds beyond which pairs are drawn: two terms of a series are not enough then.
-_SKEW = 0.1
+_SKEW = 0.05
 # So wide a spread of the row's log-odds, and so low a score beside it, rest on the tail of a posterior that the rows
 # left cut off on one side, which the skewness of the nearest Gaussian does not see (0.06 where a score erred by 0.8).
 _WIDE, _SURPRISE = 3.0, -3.0
@@ -119,13 +122,14 @@ def posterior_without(
     rng: np.random.Generator,
     enough: float,
     fitted: Gaussian | None = None,
+    series: bool = True,
 ) -> Predicted:
     """Predict site i from the posterior without it.
 
-    Where that is skew, by importance sampling to a Monte-Carlo error of ``enough`` nats. ``fitted`` is the Gaussian
-    nearest to it, if it is known; else it is looked for here.
+    Where that is skew, or no ``series`` is to do, by importance sampling to a Monte-Carlo error of ``enough`` nats.
+    ``fitted`` is the Gaussian nearest to it, if it is known; else it is looked for here.
     """
-    if fitted is not None:
+    if fitted is not None and series:
         exact = _corrected(field, sites, i, fitted)
         if exact is not None:
             return exact
@@ -135,21 +139,47 @@ def posterior_without(
     near = ground.near if fitted is None else fitted
     if fitted is None:
         found = _searched(ground, mode)
-        exact = None if found is None else _corrected(field, sites, i, found)
+        exact = None if found is None or not series else _corrected(field, sites, i, found)
         if exact is not None:
             return exact
         near = near if found is None else found
     proposal = Proposal.around(ground.base, near)
-    batches = [_drawn(ground, proposal, _PAIRS, rng)]
+    most = min(max(_MOST_PAIRS, _ROWS_TIMES_PAIRS // max(field.rows.source.n_rows, 1)), _MOST_OF_FEW)
+    pairs, adapted = _drawn(ground, proposal, _PAIRS, rng), 0
     while True:
-        pairs = Pairs.joined(batches)
         score, mcse, khat = _estimate(ground, proposal, pairs, sites, i)
-        if mcse <= enough or pairs.count >= _MOST_PAIRS:
+        if mcse <= enough or pairs.count >= most:
             break
-        batches.append(_drawn(ground, proposal, pairs.count, rng))
+        if mcse > _FAR * enough and pairs.count >= _ADAPTS_AT and adapted < _ADAPTATIONS:
+            # So long a way that it pays to draw from where the posterior turns out to be.
+            moments = _moments(proposal.gaussian, pairs)
+            adapted += 1
+            if moments is not None:
+                proposal = Proposal.around(ground.base, moments, WIDE_DEFENCES)
+                pairs = _drawn(ground, proposal, pairs.count, rng)
+                continue
+        pairs = Pairs.joined([pairs, _drawn(ground, proposal, pairs.count, rng)])
     poor = not khat <= khat_limit(pairs.count) and mcse > 1e-4
     flag = "Pareto k too high without it" if poor else "imprecise without it" if mcse > 0.02 else ""
     return Predicted(score, mcse, khat, flag)
+
+
+def _moments(gaussian: Gaussian, pairs: Pairs) -> Gaussian | None:
+    """The mean and covariance that the weighted points have; None where that is too few points to tell."""
+    smoothed = smooth(np.concatenate([pairs.log_target[0], pairs.log_target[1]]) - np.tile(pairs.log_proposal, 2))
+    weight = np.exp(smoothed.log_weights - smoothed.log_weights.max())
+    weight /= weight.sum()
+    z = np.concatenate([pairs.z, -pairs.z], axis=1)
+    if 1.0 / float(weight @ weight) < _ENOUGH_POINTS * z.shape[0]:
+        return None
+    middle = z @ weight
+    away = z - middle[:, None]
+    try:
+        half = np.linalg.cholesky((away * weight) @ away.T)
+    except np.linalg.LinAlgError:
+        return None
+    root = np.linalg.qr(half.T @ gaussian.root.T, mode="r").T
+    return Gaussian(gaussian.mean + gaussian.root @ middle, root)
 
 
 def _searched(ground: GroundWithout, mode: Mode) -> Gaussian | None:

@@ -36,6 +36,10 @@ _MANY_ROWS = 2000
 # Spacing on the logarithm of the scale of the points between which smooth criteria of many rows are splined: within 20
 # nats of the best that is right to some thousandths of a nat.
 _APART = 0.2
+# Monte-Carlo error at one scale, nats; neighbouring scales have the same draws, and so nearly the same error.
+_COARSE = 0.02
+# Most refits of posteriors at one scale; under kinks that are about as wide as a posterior many ask for it.
+_FEW_REFITS = 20
 # Scales whose Gaussians tell where the next one is.
 _LEAST_PASSED = 3
 
@@ -87,6 +91,7 @@ def loo_along(
         If there is no mode, or the posterior is improper.
     """
     refits = 0 if design.n_rows > _MANY_ROWS else None
+    each_time = _FEW_REFITS if refits is None and kind == "posterior" else refits
     seed = int(np.random.default_rng(rng).integers(1 << 62))
     units = separate_units(design)
     found: list[LooResult] = []
@@ -99,7 +104,9 @@ def loo_along(
     for scale, own, target, mode in modes_along(units.design, prior, base, scales[picked]):
         there = mode if mode.factor is not None or kind == "posterior" else find_mode(target, start=mode.beta)
         near = foreseen(scale, passed)
-        result = leave_one_out(units.design, own, there, kind=kind, refits=refits, rng=seed, near=near)
+        result = leave_one_out(
+            units.design, own, there, kind=kind, refits=each_time, rng=seed, near=near, error=_COARSE
+        )
         lost = np.flatnonzero(result.flags == IMPROPER)
         if lost.size:
             row = f"row {lost[0]}" if lost[0] < design.n_rows else "some row"

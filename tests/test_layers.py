@@ -102,7 +102,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("labels", "predict", "summary", "quantities", "verdict", "posterior_table", "marginal"),
         *("ladder", "calibration"),
         *("criteria", "criteria_rows", "criteria_refits", "criteria_abreast", "criteria_modes"),
-        *("criteria_cavity", "criteria_gaussians", "criteria_without"),
+        *("criteria_cavity", "criteria_gaussians", "criteria_without", "criteria_pairs"),
         *("criteria_draws", "criteria_loo", "criteria_folds", "criteria_cv", "elicited_chart", "_elicit"),
         *("prior_checks", "collinearity", "proof", "_path", "_convert"),
         *("_compare", "disagreement", "comparison_rows", "comparison_tables", "comparison_chart", "comparison_words"),

@@ -93,7 +93,7 @@ def test_jeffreys_prior_is_held_fixed_when_a_row_is_left_out():
     for i in (0, 7, 19):
         beta = minimize(minus, start, args=(i,), method="BFGS", options={"gtol": 1e-8}).x
         eta = Z[i] @ beta
-        assert found.elpd_i[i] == pytest.approx(log_expit(eta if y[i] else -eta), abs=4e-3)
+        assert found.elpd_i[i] == pytest.approx(log_expit(eta if y[i] else -eta), abs=1e-3)
 
 
 def test_leaving_out_what_alone_keeps_the_mode_finite_costs_everything():
@@ -103,6 +103,16 @@ def test_leaving_out_what_alone_keeps_the_mode_finite_costs_everything():
     assert found.elpd == -np.inf
     assert found.elpd_i[3] == -np.inf and found.flags[3] == "no finite mode without it"
     assert np.isfinite(found.elpd_i[0])
+
+
+@pytest.mark.parametrize("kind", ["posterior", "mode"])
+@pytest.mark.parametrize("scale", [0.05, 0.5])
+def test_the_only_event_cannot_be_left_out_under_a_flat_intercept(kind, scale):
+    """However tightly the slopes are held: a row of little leverage."""
+    X = np.random.default_rng(1).standard_normal((40, 2))
+    found = bl.fit(bl.Design.from_arrays(X, np.arange(40) == 7), prior=bl.Normal(scale)).loo(kind=kind)
+    assert found.elpd == -np.inf and np.flatnonzero(found.elpd_i == -np.inf).tolist() == [7]
+    assert "row 7 (counted from 0)" in " ".join(found.notes)
 
 
 # --- the posterior ----------------------------------------------------------------------------------------------------
@@ -169,8 +179,29 @@ def test_skew_posteriors_agree_with_quadrature_too(case):
     assert np.max(np.abs(found.elpd_i - exact)) < 0.015
 
 
-def test_very_few_rows_beside_wide_priors_are_all_fitted_again():
-    # With the refits that they ask for themselves the cavities of these ten rows erred by 0.15 nats in all.
+@pytest.mark.parametrize(
+    ("shape", "seed", "size", "prior", "exact"),
+    [
+        ((34, 1), 1, 6.0, bl.StudentT(3, 2.0), -13.1124),
+        ((44, 6), 6, 2.0, bl.StudentT(3, 1.5), -21.5153),
+        ((60, 5), 9, 6.0, bl.Normal(3.0), -19.4809),
+        ((110, 7), 4, 8.0, bl.Laplace(2.0), -20.4393),
+        ((79, 8), 8, 2.0, bl.Laplace(1.0), -50.5069),
+    ],
+    ids=str,
+)
+def test_small_and_steep_sets_are_within_the_stated_error_and_say_how_far(shape, seed, size, prior, exact):
+    # Exact: 65,000 and more scrambled Sobol points of a mixture of t's for the whole posterior, with mixtures of their
+    # own for the posteriors without influential rows; standard errors 0.001 to 0.005. Corrected cavities with refits of
+    # high leverage erred by 0.66, 0.08, 0.05, 0.03 and 0.04.
+    X, y = gaussian(*shape, seed=seed, size=size)
+    found = bl.fit(bl.Design.from_arrays(X, y), prior=bl.priors(default=prior, intercept=bl.Normal(2.5))).loo()
+    assert abs(found.elpd - exact) < STATED
+    assert 0.0 < found.error < 0.025
+
+
+def test_very_few_rows_beside_wide_priors_are_drawn():
+    # The cavities of these ten rows, but for those that asked for refits themselves, erred by 0.15 nats in all.
     rng = np.random.default_rng(505)
     x = rng.standard_normal(10)
     y = rng.binomial(1, expit(1.5 * x + 2.0)).astype(float)
@@ -178,7 +209,7 @@ def test_very_few_rows_beside_wide_priors_are_all_fitted_again():
     found = bl.fit(bl.Design.from_arrays(x[:, None], y), prior=prior).loo()
     grid = Grid(x, y, 1.0 - y, lambda a, b: -0.5 * (a**2 / 100.0 + b**2 / 9.0), width=40.0, points=801)
     exact = np.array([grid.without(i, y[i], 1.0 - y[i]) for i in range(10)])
-    assert found.n_refit == 10 and abs(found.elpd - exact.sum()) < STATED
+    assert abs(found.elpd - exact.sum()) < STATED and 0.0 < found.mcse < 0.02
 
 
 def test_a_surprise_in_a_wide_tail_is_drawn_and_not_expanded():
@@ -186,7 +217,7 @@ def test_a_surprise_in_a_wide_tail_is_drawn_and_not_expanded():
     # is -7.68; the Gaussian without it, whose third cumulants are near zero there, says -6.84.
     nine = bl.datasets.load("pima").head(9)
     found = bl.fit("type ~ glu", nine, prior=bl.Normal(1.0)).loo()
-    assert abs(found.elpd_i[5] + 7.68) < 0.3 and found.flags[5] != "" and found.mcse > 0.05
+    assert abs(found.elpd_i[5] + 7.68) < 0.3 and found.flags[5] != "" and found.mcse > 0.02
 
 
 def test_an_improper_posterior_without_a_row_predicts_it_with_minus_infinity():
@@ -198,6 +229,7 @@ def test_an_improper_posterior_without_a_row_predicts_it_with_minus_infinity():
         found = fit.loo()
         assert found.elpd == -np.inf and set(np.flatnonzero(np.isinf(found.elpd_i))) == {3, 4}
         assert found.flags[3] == "improper without it" and np.isfinite(found.elpd_i[0])
+        assert "minus infinity because of rows 3, 4 (counted from 0): improper without it" in str(found)
     proper = bl.fit(design, prior=bl.priors(default=bl.Cauchy(2.5), intercept=bl.Normal(5.0)))
     assert np.isfinite(proper.loo().elpd)
     both = bl.compare({"cauchy": fit, "proper": proper}, nuts=False)
@@ -290,11 +322,23 @@ def test_many_columns_a_row_stay_within_the_stated_error_of_refits():
 
 def test_jeffreys_posterior_goes_by_draws():
     X, y = gaussian(60, 2, seed=9, size=1.0)
-    found = bl.fit(bl.Design.from_arrays(X, y), prior=bl.Jeffreys()).loo()
-    near = bl.fit(bl.Design.from_arrays(X, y), prior=bl.DiaconisYlvisaker()).loo()
+    fit = bl.fit(bl.Design.from_arrays(X, y), prior=bl.Jeffreys())
+    found = fit.loo()
     assert "Pareto-smoothed" in found.notes[0]
     assert np.all(np.isfinite(found.pareto_k))
-    assert found.elpd == pytest.approx(near.elpd, abs=0.5)
+    # p(y_i | others) = 1 / E[1 / p(y_i)], by importance sampling from a multivariate t about the mode.
+    rng, Z = np.random.default_rng(3), np.column_stack([np.ones(60), X])
+    root = np.linalg.cholesky(fit.cov_params().to_numpy())
+    normal, chi = rng.standard_normal((40_000, 3)), rng.chisquare(7, (40_000, 1)) / 7
+    beta = fit.params.to_numpy() + (normal / np.sqrt(chi)) @ root.T
+    eta = beta @ Z.T
+    terms = log_expit(np.where(y == 1.0, eta, -eta))
+    information = np.einsum("si,ij,ik->sjk", expit(eta) * expit(-eta), Z, Z)
+    proposal = -5.0 * np.log1p(np.sum(normal**2 / chi, axis=1) / 7)  # (7 + 3) / 2
+    log_weights = terms.sum(axis=1) + 0.5 * np.linalg.slogdet(information)[1] - proposal
+    exact = logsumexp(log_weights) - logsumexp(log_weights[:, None] - terms, axis=0)
+    np.testing.assert_allclose(found.elpd_i, exact, atol=0.03)
+    assert found.elpd == pytest.approx(exact.sum(), abs=STATED)
 
 
 def test_large_data_take_no_refits_and_wide_data_no_covariance():
@@ -303,7 +347,7 @@ def test_large_data_take_no_refits_and_wide_data_no_covariance():
     posterior, mode = fit.loo(), fit.loo("mode")
     assert posterior.n_refit == mode.n_refit == 0
     assert posterior.elpd == pytest.approx(mode.elpd, abs=0.05)
-    assert posterior.p == pytest.approx(6.0, abs=0.3)
+    assert posterior.p == pytest.approx(6.0, abs=0.05)
     X, y = gaussian(40, 90, seed=10)
     wide = bl.fit(bl.Design.from_arrays(X, y), prior=bl.Normal(0.15)).loo()
     assert np.all(wide.elpd_i < 0.0) and wide.p < 40
@@ -353,5 +397,6 @@ def test_errors_say_what_to_do(wells, tmp_path):
         separated.loo("mode")
     cauchy = bl.Cauchy(2.5).resolve(design)
     mode = find_mode(LogPosterior.of(design, cauchy))
-    with pytest.raises(bl.FitError, match="improper"):
+    with pytest.raises(bl.FitError, match="predict from: the posterior is improper") as caught:
         leave_one_out(design, cauchy, mode)
+    assert str(caught.value).count("posterior is improper") == 1
