@@ -102,7 +102,7 @@ def overlap_at(target: LogPosterior, mode: Mode) -> bool:
         score = mode.score - prior.slope(gamma).score
         here = Expansion(0.0, score, mode.information - prior.information(gamma))
         doubt = (mode.information_error, mode.information)
-    elif mode.factor is None:
+    elif mode.factor is None and mode.beta.size > _MANY_COLUMNS:
         return False
     else:
         here, doubt = target.likelihood(gamma), None
