@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from bayeslogit.scale_curves import SUPPORT
 from bayeslogit.scale_evidence import curve_of, usable
 from bayeslogit.scale_record import NODES, SCALES, Axis, ScaleChoice, base_in_words
 from bayeslogit.table import Cell, Column, Table
-from bayeslogit.waiting import bar
+from bayeslogit.waiting import Show, bar
 from bayeslogit.workers import aside
 
 if TYPE_CHECKING:
@@ -259,50 +259,67 @@ def scale_axis(
     if isinstance(rng, bool):
         raise ArgumentError(f"scale_axis(rng={rng!r}): a seed or a Generator is needed.")
     seed = int(np.random.default_rng(rng).integers(1 << 62)) if isinstance(rng, np.random.Generator) else rng
-    choices: dict[str, ScaleChoice] = {}
-    log_evidence = np.full(axis.scales.size, np.nan)
-    # One criterion may not exist, such as leave-one-out without a row that holds a coefficient; the others stand.
-    failed: dict[str, FitError] = {}
-    cv: CvCurve | None = None
 
     def left_out() -> tuple[Array, LooCurve | FitError]:
         effective = effective_along(design, axis.resolved, axis.base, axis.scales)
-        try:
-            return effective, loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=seed)
-        except FitError as error:
-            return effective, error
+        return effective, _or_error(
+            lambda: loo_along(design, axis.resolved, axis.base, axis.scales, kind=kind, rng=seed)
+        )
 
     # Two halves that take about as long.
     with bar() as show, aside(left_out) as other:
-        if not axis.resolved.whole:
-            picked = np.unique(np.linspace(0, axis.scales.size - 1, min(NODES, axis.scales.size)).round().astype(int))
-            sampled = Axis(design, axis.asked, axis.resolved, axis.base, axis.scales[picked], axis.automatic)
-            try:
-                choices["evidence"] = by_evidence(sampled, seed, show)
-            except FitError as error:
-                failed["evidence"] = error
-            else:
-                known = curve_of(usable(choices["evidence"].points))
-                logs = np.log(axis.scales)
-                reached = (logs >= known.x[0] - 1e-12) & (logs <= known.x[-1] + 1e-12)
-                log_evidence = np.where(reached, known(np.clip(logs, known.x[0], known.x[-1])), np.nan)
-        try:
-            cv = cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=seed, show=show)
-        except FitError as error:
-            failed["cv"] = error
+        evidence = None if axis.resolved.whole else _or_error(lambda: _evidence_along(design, axis, seed, show))
+        cv = _or_error(
+            lambda: cv_along(design, axis.asked, axis.base.kind, axis.scales, folds=folds, rng=seed, show=show)
+        )
         show("leave-one-out", 0, axis.scales.size)
         effective, loo = other()
-    if isinstance(loo, FitError):
-        failed["loo"] = loo
-    else:
+    return _gathered(axis, effective, evidence, cv, loo, kind)
+
+
+def _or_error[T](work: Callable[[], T]) -> T | FitError:
+    """What is found; or why it does not exist, as leave-one-out without a row that holds a coefficient does not."""
+    try:
+        return work()
+    except FitError as error:
+        return error
+
+
+def _evidence_along(design: Design, axis: Axis, seed: int, show: Show) -> tuple[ScaleChoice, Array]:
+    """The choice by evidence from some of the scales, and the curve through them at all that they reach."""
+    picked = np.unique(np.linspace(0, axis.scales.size - 1, min(NODES, axis.scales.size)).round().astype(int))
+    sampled = Axis(design, axis.asked, axis.resolved, axis.base, axis.scales[picked], axis.automatic)
+    choice = by_evidence(sampled, seed, show)
+    known, logs = curve_of(usable(choice.points)), np.log(axis.scales)
+    reached = (logs >= known.x[0] - 1e-12) & (logs <= known.x[-1] + 1e-12)
+    return choice, np.where(reached, known(np.clip(logs, known.x[0], known.x[-1])), np.nan)
+
+
+def _gathered(
+    axis: Axis,
+    effective: Array,
+    evidence: tuple[ScaleChoice, Array] | FitError | None,
+    cv: CvCurve | FitError,
+    loo: LooCurve | FitError,
+    kind: str,
+) -> ScaleAxis:
+    """The criteria that exist, and why the others do not; FitError where none does."""
+    failed = {
+        name: each for name, each in (("evidence", evidence), ("cv", cv), ("loo", loo)) if isinstance(each, FitError)
+    }
+    choices: dict[str, ScaleChoice] = {}
+    log_evidence = np.full(axis.scales.size, np.nan)
+    if isinstance(evidence, tuple):
+        choices["evidence"], log_evidence = evidence
+    if not isinstance(loo, FitError):
         choices["loo"] = by_loo(axis, loo, kind)
-    if cv is not None:
+    if not isinstance(cv, FitError):
         choices["cv"] = by_cv(axis, cv, "best")
     if not choices:
         raise next(iter(failed.values()))
     best = {name: choice.scale for name, choice in choices.items()}
     notes = list(dict.fromkeys(note for choice in choices.values() for note in choice.notes))
-    if cv is not None:
+    if not isinstance(cv, FitError):
         best["brier"] = float(axis.scales[int(np.argmin(cv.of("brier")))])
         if np.isfinite(cv.of("auc")).any():
             best["auc"] = float(axis.scales[int(np.nanargmax(cv.of("auc")))])
@@ -319,7 +336,7 @@ def scale_axis(
         effective,
         log_evidence,
         None if isinstance(loo, FitError) else loo,
-        cv,
+        None if isinstance(cv, FitError) else cv,
         choices,
         best,
         axis,
