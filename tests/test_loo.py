@@ -191,9 +191,8 @@ def test_skew_posteriors_agree_with_quadrature_too(case):
     ids=str,
 )
 def test_small_and_steep_sets_are_within_the_stated_error_and_say_how_far(shape, seed, size, prior, exact):
-    # Exact: 65,000 and more scrambled Sobol points of a mixture of t's for the whole posterior, with mixtures of their
-    # own for the posteriors without influential rows; standard errors 0.001 to 0.005. Corrected cavities with refits of
-    # high leverage erred by 0.66, 0.08, 0.05, 0.03 and 0.04.
+    # Exact: tests/golden/leave_one_out.py gives them again, within standard errors of at most 0.005. Corrected cavities
+    # with refits of high leverage erred by 0.66, 0.08, 0.05, 0.03 and 0.04.
     X, y = gaussian(*shape, seed=seed, size=size)
     found = bl.fit(bl.Design.from_arrays(X, y), prior=bl.priors(default=prior, intercept=bl.Normal(2.5))).loo()
     assert abs(found.elpd - exact) < STATED
